@@ -1,0 +1,101 @@
+"""A conversation as the provider will read it: tools, system, then messages, each made of blocks.
+
+Rules of this room: values only. A message keeps the raw bytes it came from, so what nobody edits is
+never encoded again. Identity is by content in canonical form: cache markers and key order do not
+count. It must not know any wire format; dialects make these values.
+"""
+
+from enum import Enum
+from typing import NewType
+
+from msgspec import Struct
+
+BlockHash = NewType("BlockHash", bytes)
+"""Identity of one block's content (SHA-256 of its canonical form). Edits anchor to this, never to a position."""
+
+PrefixHash = NewType("PrefixHash", bytes)
+"""Identity of everything up to and including one block: H(parent prefix hash, role, block hash)."""
+
+
+class Role(Enum):
+    """Who speaks. `developer` counts as SYSTEM; an observation in a user message is still a USER message."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class Kind(Enum):
+    """What a block is. Whatever a dialect does not recognise is OPAQUE, and never edited."""
+
+    TEXT = "text"
+    REASONING = "reasoning"
+    CALL = "call"
+    OBSERVATION = "observation"
+    MEDIA = "media"
+    OPAQUE = "opaque"
+
+
+class Block(Struct, frozen=True):
+    """The smallest unit of content. `tokens` is an estimate; `index` is its place among the message's blocks."""
+
+    kind: Kind
+    hash: BlockHash
+    tokens: int
+    index: int = 0
+    marked: bool = False
+    """Carries a cache marker of the client."""
+    markable: bool = False
+    """The provider's rules allow a cache marker here."""
+    call_id: str = ""
+    """CALL: its id. OBSERVATION: the id of the call it answers; empty for an untyped observation."""
+    tool: str = ""
+    """CALL: the tool's name. OBSERVATION: likewise, where the message names it."""
+    failed: bool = False
+    """OBSERVATION: it reports a failure."""
+    bound: bool = False
+    """REASONING: signed or encrypted, so the provider may check what stands before it."""
+    editable: bool = False
+    """OBSERVATION: its content can be replaced by text without touching anything else."""
+    lines: int = 0
+    """OBSERVATION: lines of its text."""
+    first_line: str = ""
+    """OBSERVATION: the first line that is not blank, at most 80 characters."""
+
+
+class Message(Struct, frozen=True):
+    """One message (or one input item, or one Gemini content) and the bytes it came from."""
+
+    role: Role
+    blocks: tuple[Block, ...]
+    raw: bytes
+    tokens: int
+
+
+class Head(Struct, frozen=True):
+    """All of a request but its messages. The three hashes are canonical; any change of one splits the cache."""
+
+    model: str
+    tools_hash: bytes
+    system_hash: bytes
+    parameters_hash: bytes
+    """The parameters that are part of the provider's cache identity (tool_choice, thinking, effort, ...)."""
+    tokens: int
+    """Estimate for tools and system together."""
+    tools: int = 0
+    """How many tool definitions."""
+    markers: int = 0
+    """Cache markers of the client in tools, system and at top level."""
+    stream: bool = False
+    max_output: int | None = None
+    stand_down: str = ""
+    """Why the history must be left alone although it can be read: the client or the server manages it."""
+
+
+class Conversation(Struct, frozen=True):
+    """A request as received, or as it will be sent."""
+
+    dialect: str
+    head: Head
+    messages: tuple[Message, ...]

@@ -1,0 +1,1 @@
+"""The shell: front ends, dialects, stores, archive, and the one driver (`exchange`)."""
