@@ -1,0 +1,54 @@
+"""Changes to a conversation: what may be asked for, what was decided, and why.
+
+Rules of this room: an edit anchors to a block's content and its place among equal blocks, never to a
+position from the end, so it means the same on every later turn, after a restart and in a fork.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from policies.core.conversation import BlockHash
+
+EditKind = Literal["mask", "stabilize"]
+Verdict = Literal["applied", "deferred", "rejected"]
+
+
+class Anchor(Struct, frozen=True, array_like=True):
+    """The `nth` block (from 0) with this hash, in the order of the conversation."""
+
+    block: BlockHash
+    nth: int = 0
+
+
+class Edit(Struct, frozen=True):
+    """Replace the content of one observation by `text`. `removes`: tokens saved on each later turn (estimate)."""
+
+    kind: EditKind
+    anchor: Anchor
+    text: str
+    removes: int
+    archive_id: str = ""
+    """The id under which the original can be read back; in the archive before the edit is sent."""
+
+
+class Arithmetic(Struct, frozen=True):
+    """The figures behind a verdict; tokens are estimates, money is in USD."""
+
+    suffix_tokens: int = 0
+    """Cached tokens from the first changed block to the end: what the edit makes the provider compute again."""
+    removed_tokens: int = 0
+    price_usd: float = 0.0
+    """One-off cost of this turn's edit; negative where it saves at once (cold cache, tier)."""
+    rent_usd: float = 0.0
+    """Savings forgone so far by waiting."""
+    saving_usd: float = 0.0
+    """Saved on each later turn."""
+
+
+class Decision(Struct, frozen=True):
+    """One proposal and what became of it. `reason` is a fixed word, used as a metric label."""
+
+    edit: Edit
+    verdict: Verdict
+    reason: str

@@ -1,0 +1,102 @@
+"""A policy file as a value: what is on, with which settings.
+
+Rules of this room: a policy is its own configuration, an unknown key is an error. Names are those
+of the documented policy file and stay; a setting that this version does not act on is listed in
+`NOT_IN_EFFECT`, and `holdfast policy` says so.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from policies.mask import Mask
+from policies.stabilize import Stabilize
+
+NOT_IN_EFFECT = (
+    "stabilize.pin_system",
+    "stabilize.pin_tools",
+    "shape",
+    "compact",
+    "breakpoints",
+    "tools",
+    "recite",
+    "limits",
+    "per_tool.*.shape",
+)
+
+
+class Shape(Struct, frozen=True, forbid_unknown_fields=True):
+    """Change an observation before its first sending."""
+
+    lossless: bool = False
+    repeats: bool = False
+    max_tokens: int | None = None
+
+
+class Compact(Struct, frozen=True, forbid_unknown_fields=True):
+    """Summarise the older turns when the context fills."""
+
+    trigger: float = 0.80
+    prepare: float = 0.70
+    keep_newest_turns: int = 4
+    model: str = "same"
+    max_summary_tokens: int = 4000
+
+
+class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True):
+    """Place cache markers."""
+
+    auto: bool = False
+
+
+class Tools(Struct, frozen=True, forbid_unknown_fields=True):
+    """Keep the tool list append-only."""
+
+    append_only: bool = False
+
+
+class Recite(Struct, frozen=True, forbid_unknown_fields=True):
+    """Restate the goal at the tail."""
+
+    enabled: bool = False
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits in tokens; null takes the profile's."""
+
+    effective: int | None = None
+
+
+class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mask settings of one tool; null takes the policy's."""
+
+    keep_newest: int | None = None
+    min_tokens: int | None = None
+    keep_errors: bool | None = None
+    when: Literal["pays", "never"] | None = None
+
+
+class ForTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one tool."""
+
+    mask: MaskForTool = MaskForTool()
+    shape: Shape = Shape()
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """One policy file."""
+
+    name: str
+    mode: Literal["enforce", "shadow", "off"] = "enforce"
+    """enforce: edit. shadow: plan and count, send the original. off: relay and measure."""
+    holdout: float = 0.0
+    """Share of sessions, chosen by hash, that run in shadow for comparison."""
+    stabilize: Stabilize = Stabilize()
+    shape: Shape = Shape()
+    mask: Mask = Mask()
+    compact: Compact = Compact()
+    breakpoints: Breakpoints = Breakpoints()
+    tools: Tools = Tools()
+    recite: Recite = Recite()
+    limits: Limits = Limits()
+    per_tool: dict[str, ForTool] = {}

@@ -1,0 +1,71 @@
+"""Wire formats: a body becomes a view of raw slices, and edits are spliced back between untouched bytes.
+
+Rules of this room: pure. No edits, the very same bytes. Whatever is not recognised survives
+untouched. Cost grows with what is new: the list of messages is sliced in one scan, and only
+messages never seen before are parsed. Imports `policies.core` and `proxy.errors` only.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from policies.core.conversation import Head, Message
+from policies.core.usage import Usage
+
+Count = Callable[[str], int]
+"""Estimated tokens of a text."""
+
+
+class UsageReader(Protocol):
+    """Reads a streamed answer in passing. Feeding never raises; chunks may break anywhere."""
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def usage(self) -> Usage | None:
+        """What was reported so far; None where nothing was."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def list_key(self) -> str:
+        """The top-level key of the growing list: "messages", "input", "contents"."""
+        ...
+
+    def recognises(self, path: str) -> bool:
+        """Whether a POST to this path (below the upstream) creates a model answer in this dialect."""
+        ...
+
+    def head(self, rest: bytes, path: str, count: Count) -> Head:
+        """Everything but the messages. `rest` is the body with an empty list in place of the messages.
+
+        Raises DialectError where the body is of another API."""
+        ...
+
+    def message(self, raw: bytes, count: Count) -> Message:
+        """One element of the list. Never raises on odd content: what is not recognised is OPAQUE."""
+        ...
+
+    def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
+        """The message with the content of some observations (block index, text) replaced.
+
+        Raises DialectError where a block cannot be replaced without touching anything else."""
+        ...
+
+    def mark(self, raw: bytes, index: int, long: bool) -> bytes:
+        """The message with a cache marker on block `index`; `long` asks for the long time to live."""
+        ...
+
+    def usage(self, body: bytes) -> Usage | None:
+        """Usage of a complete JSON answer; None where none is reported."""
+        ...
+
+    def usage_reader(self) -> UsageReader: ...
+
+    def error(self, status: int, message: str) -> bytes:
+        """An error body in this provider's own shape."""
+        ...

@@ -1,0 +1,40 @@
+"""Where lineage records are kept: one interface, one file a backend.
+
+Rules of this room: records are immutable, the first write wins, every read and write is keyed by
+tenant. Faults come out as StoreError. Imports `policies.core`, `proxy.errors` and one driver a file.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from policies.core.lineage import Outcome, Record
+
+
+class Store(Protocol):
+    """All methods raise StoreError on a fault. A tenant is an HMAC digest of a whole credential (32 bytes)."""
+
+    async def find(self, tenant: bytes, prefixes: Sequence[bytes]) -> tuple[Record, ...]:
+        """Every record of this tenant at the first of these prefix hashes that has any (deepest first as given)."""
+        ...
+
+    async def chain(self, tenant: bytes, key: bytes) -> tuple[Record, ...]:
+        """The record and all its ancestors that are still kept, root first."""
+        ...
+
+    async def tip(self, tenant: bytes, root: bytes) -> Record | None:
+        """The newest record of a lineage, forks included."""
+        ...
+
+    async def put(self, record: Record) -> Record:
+        """Keep a record unless its key is taken; returns the one that is kept."""
+        ...
+
+    async def put_outcome(self, tenant: bytes, key: bytes, outcome: Outcome) -> None:
+        """Attach what became of a turn; the last one wins; unknown keys are ignored."""
+        ...
+
+    async def prune(self, now: float) -> int:
+        """Drop lineages beyond the store's bounds of age and size, whole lineages only; returns how many."""
+        ...
+
+    async def close(self) -> None: ...
