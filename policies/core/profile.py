@@ -1,10 +1,11 @@
 """What the planner must know of a model: prices, limits, cache rule, reasoning. Plain data, read from models/*.toml.
 
 Rules of this room: every figure has a source, a date and a mark of certainty; a figure that nobody
-confirmed stays marked. Prices are USD per million tokens. It must not know how a profile is found
-on disk.
+confirmed stays marked. Prices are USD per million tokens, unless `unit` says otherwise. It must
+not know how a profile is found on disk.
 """
 
+import re
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -17,7 +18,7 @@ Mark = Literal["SDK", "DOC", "2nd", "MINE", "GUESS", "measured"]
 MINE: derived. GUESS: not verified. measured: seen on a real engine."""
 
 
-class LongestPrefix(Struct, frozen=True, tag="longest-prefix"):
+class LongestPrefix(Struct, frozen=True, forbid_unknown_fields=True, tag="longest-prefix"):
     """The longest common prefix with any recent request is read, rounded down to `step` tokens."""
 
     step: int = 1
@@ -29,7 +30,7 @@ class LongestPrefix(Struct, frozen=True, tag="longest-prefix"):
     """Tokens at the end that are always computed (1 on real engines)."""
 
 
-class Breakpoints(Struct, frozen=True, tag="breakpoints"):
+class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True, tag="breakpoints"):
     """Prefixes are written and read only at cache markers, each looking back a bounded number of positions."""
 
     lookback: int = 20
@@ -45,14 +46,14 @@ class Breakpoints(Struct, frozen=True, tag="breakpoints"):
     """Markers may stand on an assistant's blocks."""
 
 
-class Units(Struct, frozen=True, tag="units"):
+class Units(Struct, frozen=True, forbid_unknown_fields=True, tag="units"):
     """Whole units only (DeepSeek V4): a read needs an earlier request, or request plus answer, to be a full prefix."""
 
     minimum: int = 0
     ttl: float = 3600.0
 
 
-class TokenBlocks(Struct, frozen=True, tag="token-blocks"):
+class TokenBlocks(Struct, frozen=True, forbid_unknown_fields=True, tag="token-blocks"):
     """A chain of full token blocks, each hashed with its parent (vLLM)."""
 
     size: int = 16
@@ -62,7 +63,7 @@ class TokenBlocks(Struct, frozen=True, tag="token-blocks"):
 CacheRule = LongestPrefix | Breakpoints | Units | TokenBlocks
 
 
-class Prices(Struct, frozen=True):
+class Prices(Struct, frozen=True, forbid_unknown_fields=True):
     """USD per million tokens. `write` None: no fee, what is written is paid as input."""
 
     input: float
@@ -73,15 +74,15 @@ class Prices(Struct, frozen=True):
     """Write with the long time to live (1h, 12h)."""
 
 
-class Tier(Struct, frozen=True):
+class Tier(Struct, frozen=True, forbid_unknown_fields=True):
     """Prices of the whole request once its input exceeds `above` tokens."""
 
     above: int
     prices: Prices
 
 
-class Source(Struct, frozen=True):
-    """Where figures come from. `fields` names profile fields, for instance "prices", "cache.minimum"."""
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where figures come from. `fields` names profile fields; "prices" speaks for "prices.read" as well."""
 
     fields: tuple[str, ...]
     source: str
@@ -95,14 +96,17 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     provider: str
     match: tuple[str, ...]
-    """Shell patterns of model names, lower case, first match over all profiles wins (`claude-sonnet-4-5*`)."""
+    """Model names in lower case, without release suffixes; `*` may stand for the rest. See `find_profile`."""
     prices: Prices
     cache: CacheRule
     context_limit: int
+    """Most tokens of input that one request may hold. Where output shares the window, it counts too."""
     sources: tuple[Source, ...]
+    """The model's own come before those that its file states for all models."""
     output_limit: int | None = None
     effective_limit: int | None = None
     tiers: tuple[Tier, ...] = ()
+    """Ascending by `above`."""
     tokenizer: Literal["o200k_base", "cl100k_base"] = "o200k_base"
     token_ratio: float = 1.0
     """Reported tokens for each token that `tokenizer` counts, before calibration."""
@@ -110,21 +114,67 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """What happens to a returned reasoning block when something before it was edited."""
     native: tuple[str, ...] = ()
     """Editing and compaction that the provider offers: "clear_tool_uses", "compaction", "compact"."""
+    unit: Literal["usd", "relative"] = "usd"
+    """What a price of 1.0 is. "relative": 1.0 computes a million fresh input tokens; never to be added to dollars."""
 
     def prices_for(self, input_tokens: int) -> Prices:
         """The prices of a request of this size; a tier counts for the whole request."""
+        prices = self.prices
         for tier in self.tiers:
             if input_tokens > tier.above:
-                return tier.prices
-        return self.prices
+                prices = tier.prices
+        return prices
+
+    def source_of(self, field: str) -> Source | None:
+        """The source of a figure ("cache.minimum"), else of the group that it belongs to ("cache")."""
+        for name in (field, field.split(".", 1)[0]):
+            for source in self.sources:
+                if name in source.fields:
+                    return source
+        return None
+
+
+_ROUTE = re.compile(r"^(?:[a-z-]+\.)+")
+"""Bedrock's region and vendor (`us.anthropic.`). Without digits, so that `gpt-5.` stays."""
+
+_RELEASE = re.compile(
+    r"""(?: @[^@:]+                    # Vertex: @20250929, @default
+          | :[a-z0-9._-]+              # OpenRouter: :free; Ollama and Bedrock: :0
+          | -v\d+:\d+ | -v1            # Bedrock: -v1:0
+          | -\d{4}-\d\d-\d\d | -\d{8}  # OpenAI and Anthropic: dates
+          | -(?:exp|preview)(?:-\d\d-\d{2,4})? | -00\d  # Gemini
+          | -latest
+          | \[1m\]                     # Claude Code's name for the long window
+        )$""",
+    re.VERBOSE,
+)
+
+
+def wire_names(model: str) -> tuple[str, ...]:
+    """The names under which a model may be listed: as sent, without route, without each release suffix."""
+    full = model.strip().lower()
+    last = full.rsplit("/", 1)[-1]
+    names = [full, last, _ROUTE.sub("", last)]
+    stem = names[-1]
+    while (shorter := _RELEASE.sub("", stem)) not in ("", stem):
+        stem = shorter
+        names.append(stem)
+    return tuple(dict.fromkeys(names))
+
+
+def _weight(pattern: str) -> tuple[bool, int]:
+    """How much a pattern says: one that names a route ("vllm/*") first, then the longest."""
+    return "/" in pattern, len(pattern.replace("*", ""))
 
 
 def find_profile(profiles: tuple[Profile, ...], model: str) -> Profile | None:
-    """The profile of a model name as it stands in a request, provider prefixes (`anthropic/`, `us.`) left out."""
-    name = model.lower().rsplit("/", 1)[-1]
-    candidates = (name, name.split(".", 1)[-1], name.split(".")[-1])
-    for candidate in candidates:
-        for profile in profiles:
-            if any(fnmatchcase(candidate, pattern) for pattern in profile.match):
-                return profile
-    return None
+    """The profile of a model name as it stands in a request. The most specific pattern wins, not the first."""
+    names = wire_names(model)
+    best: tuple[tuple[bool, int], Profile] | None = None
+    for profile in profiles:
+        for pattern in profile.match:
+            if any(name == pattern or fnmatchcase(name, pattern) for name in names):
+                weight = _weight(pattern)
+                if best is None or weight > best[0]:
+                    best = (weight, profile)
+    return best[1] if best else None
