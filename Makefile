@@ -1,0 +1,69 @@
+# Everything runs from a fresh clone with Python 3.11 or newer and pip; `make setup` makes .venv from hashed locks.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := test
+
+# The first interpreter that is new enough and has pip; override with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+WORKERS ?= 2
+IMAGE ?= holdfast:dev
+BASE ?= python:3.12-slim-bookworm
+BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool) 2>/dev/null)))
+
+bin := .venv/bin
+stamp := .venv/.complete
+
+.PHONY: setup demo test check bench clean lock image
+
+setup: $(stamp)
+
+# `venv --without-pip` and `pip --python` need neither Debian's python3-venv nor a download of pip.
+$(stamp): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with pip found; set PYTHON=" >&2; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(bin)/python install -qq --no-input --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PYTHON) -m pip --python $(bin)/python install -qq --no-input --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(stamp)
+	$(bin)/holdfast demo
+
+check: $(stamp)
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/python -m pytest -q tests/test_structure.py
+
+# The gate on the pure rooms comes before the closing line, so that the summary of the tests stands last.
+test: check
+	rm -rf out/test && mkdir -p out/test
+	$(bin)/coverage erase
+	$(bin)/coverage run -m pytest -n $(WORKERS) 2>&1 | tee out/test/pytest.log
+	$(bin)/coverage combine --quiet
+	$(bin)/coverage report --skip-covered --fail-under=0
+	$(bin)/coverage report --skip-covered --fail-under=100 --include='policies/*,proxy/dialects/*'
+	@tail -n 1 out/test/pytest.log
+
+bench: $(stamp)
+	@for script in bench/*.py; do case $$script in */__init__.py|*/_*) continue;; esac; \
+		echo "== $$script"; $(bin)/python $$script; done
+
+lock: $(stamp)
+	@compile() { $(bin)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links "$$@"; }; \
+	compile --upgrade -o requirements/runtime.txt; \
+	compile --upgrade --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
+	compile --upgrade --extra redis -c requirements/runtime.txt -o requirements/image.txt
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --upgrade --group pyproject.toml:build -o requirements/build.txt
+
+image:
+	@test -n "$(BUILDER)" || { echo "docker, podman or buildah is needed" >&2; exit 1; }
+	$(BUILDER) build --build-arg BASE=$(BASE) --tag $(IMAGE) .
+
+clean:
+	rm -rf .venv out build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
