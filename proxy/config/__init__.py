@@ -1,0 +1,28 @@
+"""Configuration: holdfast.yaml, policy files, variables and flags become one frozen value.
+
+Rules of this room: two stages, text to a tree with line numbers, tree to typed values; strict,
+everything that is wrong is reported at once with its place. The environment and the clock are
+arguments. Importing has no effect. It must not know what the settings are used for.
+"""
+
+from proxy.config.layers import Override
+from proxy.config.load import Request, default_file, load_settings
+from proxy.config.nodes import ConfigErrors, masked
+from proxy.config.policies import PRESETS, PolicyFile, load_policy
+from proxy.config.settings import Secret, Settings, Upstream, Url
+
+__all__ = [
+    "PRESETS",
+    "ConfigErrors",
+    "Override",
+    "PolicyFile",
+    "Request",
+    "Secret",
+    "Settings",
+    "Upstream",
+    "Url",
+    "default_file",
+    "load_policy",
+    "load_settings",
+    "masked",
+]

@@ -1,0 +1,155 @@
+"""Everything that can be configured, read, checked and resolved: `load_settings`.
+
+Rules of this room: this is the one place that reads configuration files; the environment is an
+argument. All that is wrong is reported at once. Secrets come from variables or files of their own,
+and a URL with a password may not stand in holdfast.yaml.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proxy.config.layers import Override, base, lay, merge, variables
+from proxy.config.named import named_policies
+from proxy.config.nodes import ConfigErrors, Entry, Place, Scalar, Table
+from proxy.config.policies import read_text
+from proxy.config.resolve import check, resolve_routes
+from proxy.config.settings import File, Secret, Settings, Upstream, Url
+from proxy.config.typed import convert
+from proxy.config.yaml_tree import read_table
+from proxy.errors import ConfigError
+
+SHORTEST_SECRET = 16  # characters; what is shorter can be guessed
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to load: kept, so that a reload reads the same again."""
+
+    file: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[Override, ...] = ()
+    policy: str = ""
+    """--policy: one policy (name or file) for everything, in place of the routes."""
+
+
+def default_file(environ: Mapping[str, str]) -> Path | None:
+    """The file that is read without --config, where it exists.
+
+    Never one of the working folder: a checked-out repository could send the agent's key elsewhere."""
+    if environ.get("HOLDFAST_CONFIG"):
+        return Path(environ["HOLDFAST_CONFIG"])
+    folder = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+    path = Path(folder) / "holdfast" / "holdfast.yaml"
+    return path if path.is_absolute() and path.is_file() else None
+
+
+def load_settings(request: Request) -> Settings:
+    """The settings. Raises ConfigErrors with everything that is wrong."""
+    table = _table(request)
+    parsed = convert(_with_names(table), File)
+    folder = request.file.parent if request.file else Path()
+    check(parsed, table)
+    named = named_policies(parsed, table, folder)
+    routes = resolve_routes(parsed, table, named.policies)
+    admin_token = _secret("admin_token", parsed.admin_token_file, request.environ, folder)
+    if admin_token is None and parsed.admin_host not in ("127.0.0.1", "::1", "localhost"):
+        help = "set HOLDFAST_ADMIN_TOKEN or `admin_token_file`"
+        raise ConfigErrors([_place(table, "admin_host").error("`admin_host` is not loopback and has no token", help)])
+    return Settings(
+        host=parsed.host,
+        port=parsed.port,
+        admin_host=parsed.admin_host,
+        admin_port=parsed.admin_port,
+        admin_token=admin_token,
+        tenant_key=_secret("tenant_key", parsed.tenant_key_file, request.environ, folder),
+        allowed_hosts=parsed.allowed_hosts,
+        workers=parsed.workers,
+        upstreams=tuple(
+            Upstream(name, Url(each.url.rstrip("/")), each.dialect, each.profile, each.http2)
+            for name, each in parsed.upstreams.items()
+        ),
+        defaults=parsed.defaults,
+        store=Url(_secret_text(folder / parsed.store_file) if parsed.store_file else parsed.store),
+        archive=parsed.archive,
+        record=parsed.record,
+        routes=routes,
+        limits=parsed.limits,
+        timeouts=parsed.timeouts,
+        sources=(*([str(request.file)] if request.file else []), *named.paths),
+        notes=named.notes,
+    )
+
+
+def _table(request: Request) -> Table:
+    """All layers as one tree."""
+    table = base()
+    if request.file:
+        written = read_table(read_text(request.file), str(request.file))
+        _refuse_passwords(written)
+        table = merge(table, written)
+    table = lay(table, (*variables(request.environ), *request.flags))
+    origin = "--policy" if request.policy else "HOLDFAST_POLICY"
+    policy = request.policy or request.environ.get(origin, "")
+    return lay(table, [Override(("routes",), json.dumps([{"policy": policy}]), origin)] if policy else [])
+
+
+def _with_names(table: Table) -> Table:
+    """Policies written in place get their key as their name."""
+    entry = table.entries.get("policies")
+    if not entry or not isinstance(entry.node, Table):
+        return table
+    named = {}
+    for key, policy in entry.node.entries.items():
+        if isinstance(policy.node, Table):
+            name = Entry(policy.place, Scalar(key, key, policy.place))
+            node = Table({"name": name, **policy.node.entries}, policy.node.place)
+            policy = Entry(policy.place, node)
+        named[key] = policy
+    policies = Entry(entry.place, Table(named, entry.node.place))
+    return Table({**table.entries, "policies": policies}, table.place)
+
+
+def _refuse_passwords(table: Table) -> None:
+    """A configuration file is shown, copied and committed: no password in the URLs of it."""
+    places = [("store", table.at(["store"]))]
+    upstreams = table.at(["upstreams"])
+    if upstreams and isinstance(upstreams.node, Table):
+        places += [(f"upstreams.{name}.url", table.at(["upstreams", name, "url"])) for name in upstreams.node.entries]
+    errors = []
+    for key, entry in places:
+        if entry and isinstance(entry.node, Scalar) and "@" in entry.node.text.partition("?")[0]:
+            variable = "HOLDFAST_" + key.upper().replace(".", "__")
+            errors.append(entry.node.place.error(f"`{key}` holds a password", f"set {variable} in its place"))
+    if errors:
+        raise ConfigErrors(errors)
+
+
+def _secret(key: str, file: str | None, environ: Mapping[str, str], folder: Path) -> Secret | None:
+    """A secret of a variable, or of a file; None where neither is set."""
+    variable = f"HOLDFAST_{key.upper()}"
+    text = environ.get(variable, "").strip() or (_secret_text(folder / file) if file else "")
+    if not text:
+        return None
+    if len(text) < SHORTEST_SECRET:
+        message = f"`{key}` is shorter than {SHORTEST_SECRET} characters"
+        raise ConfigErrors([ConfigError(message, help="`openssl rand -hex 32` makes one")])
+    return Secret(text)
+
+
+def _secret_text(path: Path) -> str:
+    text = read_text(path).strip()
+    if not text:
+        raise ConfigErrors([ConfigError("is empty", file=str(path))])
+    return text
+
+
+def _place(table: Table, *path: str) -> Place:
+    entry = table.at(path)
+    return entry.place if entry else table.place
+
+
+def problems(error: ConfigError) -> Iterable[ConfigError]:
+    """The single errors of one that was raised here."""
+    return error.errors if isinstance(error, ConfigErrors) else (error,)

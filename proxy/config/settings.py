@@ -1,0 +1,171 @@
+"""What can be configured: the file as it is written (`File`), and the settings that the program uses (`Settings`).
+
+Rules of this room: frozen values, no reading. Every field of `File` is a key of holdfast.yaml and,
+upper case with `__` between levels, a `HOLDFAST_` variable. No field holds a secret in `File`;
+in `Settings` secrets are wrapped so that no message can show them.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from policies.policy import Policy
+from policies.routes import Route, Routes
+from proxy.config.nodes import masked
+from proxy.config.units import Duration, Size
+
+DialectName = Literal["anthropic_messages", "openai_chat", "openai_responses", "gemini"]
+
+
+class UpstreamEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider. The name fixes host and dialect; nothing in a request can choose another host."""
+
+    url: str
+    """Joined with the path as received: without /v1 where clients send that."""
+    dialect: DialectName | None = None
+    """null: decided by the path of each request."""
+    profile: str | None = None
+    """Name of the profile to use for every model here, for instance of a self-hosted engine."""
+    http2: bool = False
+
+
+class Archive(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the originals of masked observations are kept, and for how long."""
+
+    max_bytes: Size = 5_000_000_000
+    max_age: Duration = 604_800.0
+    mirror: str | None = None
+    """A folder on the agent's own machine, so that `grep` and `head` can read them back."""
+
+
+class Defaults(Struct, frozen=True, forbid_unknown_fields=True):
+    """The upstream of requests whose path names none, by the dialect that the path shows."""
+
+    anthropic_messages: str = "anthropic"
+    openai_chat: str = "openai"
+    openai_responses: str = "openai"
+    gemini: str = "gemini"
+    other: str = "openai"
+    """For paths of no dialect, such as /v1/models."""
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds against a single client. Names are those of proxy/limits.py."""
+
+    headers: int = 200
+    header_bytes: Size = 64 * 1024
+    body_bytes: Size = 64 * 1024 * 1024
+    """Of a request body, and of what it decompresses to."""
+    answer_bytes: Size = 16 * 1024 * 1024
+    """Of an answer whose usage is read; a longer one is relayed and its usage not known."""
+    body_idle: Duration = 30.0
+    """How long a body may pause on its way in."""
+    connections: int = 1000
+    """Open at once; more are refused."""
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds, or with a unit."""
+
+    connect: Duration = 10.0
+    read: Duration = 600.0
+    """Silence of an upstream: models may think for minutes before the first byte."""
+    write: Duration = 60.0
+    drain: Duration = 30.0
+    """How long open requests may go on after the program was asked to stop."""
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """holdfast.yaml."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    admin_host: str = "127.0.0.1"
+    """Anything but loopback needs an admin token."""
+    admin_port: int = 8788
+    admin_token_file: str | None = None
+    """File with the admin token; or the variable HOLDFAST_ADMIN_TOKEN."""
+    tenant_key_file: str | None = None
+    """File with the key that tenants are told apart with, the same on every replica; or HOLDFAST_TENANT_KEY."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names, besides loopback and `host`, under which clients may address Holdfast."""
+    workers: int = 1
+    upstreams: dict[str, UpstreamEntry] = {}
+    defaults: Defaults = Defaults()
+    store: str = "sqlite:///~/.local/state/holdfast/state.db"
+    """memory:, sqlite:///FILE or redis://HOST:PORT/DB. One with a password: HOLDFAST_STORE, or `store_file`."""
+    store_file: str | None = None
+    """File with the store's URL, where that holds a password."""
+    archive: Archive = Archive()
+    record: str | None = None
+    """Folder that every exchange is recorded in, for `replay`."""
+    routes: tuple[Route, ...] = ()
+    """First match wins; where none does, the policy `default`."""
+    policies: dict[str, Policy] = {}
+    """Policies written in place; the key is the name."""
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+
+
+class Secret:
+    """A text that no `repr`, log line or message shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Url(str):
+    """A URL whose `repr` leaves out the password."""
+
+    def __repr__(self) -> str:
+        return repr(masked(str(self)))
+
+
+class Upstream(Struct, frozen=True):
+    """A configured provider, as the front ends use it."""
+
+    name: str
+    url: Url
+    dialect: DialectName | None = None
+    """None: decided by the path of each request."""
+    profile: str | None = None
+    http2: bool = False
+
+
+class Settings(Struct, frozen=True):
+    """Everything that is decided before the first request."""
+
+    host: str
+    port: int
+    admin_host: str
+    admin_port: int
+    admin_token: Secret | None
+    tenant_key: Secret | None
+    allowed_hosts: tuple[str, ...]
+    workers: int
+    upstreams: tuple[Upstream, ...]
+    defaults: Defaults
+    store: Url
+    archive: Archive
+    record: str | None
+    routes: Routes
+    limits: Limits
+    timeouts: Timeouts
+    sources: tuple[str, ...] = ()
+    """Files that these settings were read from; watched for changes."""
+    notes: tuple[str, ...] = ()
+    """What is written but not in effect, one line each."""
