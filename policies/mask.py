@@ -1,15 +1,39 @@
-"""Replace an old observation by a short placeholder that says what it was and how to get it back."""
+"""Replace an old observation by a short placeholder that says what it was and how to get it back.
 
+The placeholder depends on the block alone, so it is the same on every turn, after a restart and in
+a fork. Which moments are right is the planner's to say: this module proposes whatever is old enough.
+"""
+
+import hashlib
+from base64 import b32encode
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
+
+from policies.core.conversation import Block, BlockHash, Conversation
+from policies.core.edits import Anchor, Edit, Placed, observations
+from policies.core.lineage import Lineage
+
+PLACEHOLDER_TOKENS = 60
+"""Estimated tokens of a placeholder; it is cut so that it stays near this."""
+
+
+class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mask settings of one tool; null takes the policy's."""
+
+    keep_newest: int | None = None
+    min_tokens: int | None = None
+    keep_errors: bool | None = None
+    when: Literal["pays", "never"] | None = None
 
 
 class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the mask policy."""
 
     keep_newest: int = 10
-    """The newest observations are never masked."""
+    """Observations newer than an observation that keep it from being masked."""
     min_tokens: int = 200
     """Shorter observations are left alone."""
     keep_errors: bool = True
@@ -18,3 +42,63 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     """Tools (shell patterns) whose observations are never masked."""
     when: Literal["pays", "always", "on_pressure", "never"] = "pays"
     """pays: at the moments that the planner finds. always: every turn. on_pressure: only near the limit."""
+
+    def propose(
+        self, conversation: Conversation, lineage: Lineage, per_tool: Mapping[str, MaskForTool] | None = None
+    ) -> tuple[Placed, ...]:
+        """Every observation that may be masked and is not yet, oldest first."""
+        if self.when == "never":
+            return ()
+        in_force = {placed.edit.anchor for placed in lineage.placed}
+        found = list(observations(conversation.messages))
+        total = len(found)
+        return tuple(
+            Placed(_edit(lineage.tenant, block, anchor), message, block.index)
+            for order, (message, block, anchor) in enumerate(found)
+            if block.editable
+            and anchor not in in_force
+            and self._for(block.tool, per_tool or {})._allows(block, total - order - 1)
+        )
+
+    def _for(self, tool: str, per_tool: Mapping[str, MaskForTool]) -> "Mask":
+        """These settings with a tool's own laid over them."""
+        if any(fnmatchcase(tool, pattern) for pattern in self.exclude_tools):
+            return Mask(when="never")
+        own = next((settings for pattern, settings in per_tool.items() if fnmatchcase(tool, pattern)), None)
+        if own is None:
+            return self
+        return Mask(
+            keep_newest=self.keep_newest if own.keep_newest is None else own.keep_newest,
+            min_tokens=self.min_tokens if own.min_tokens is None else own.min_tokens,
+            keep_errors=self.keep_errors if own.keep_errors is None else own.keep_errors,
+            when=own.when or self.when,
+        )
+
+    def _allows(self, block: Block, newer: int) -> bool:
+        return (
+            newer >= self.keep_newest
+            and block.tokens >= max(self.min_tokens, PLACEHOLDER_TOKENS + 1)
+            and self.when != "never"
+            and not (self.keep_errors and block.failed)
+        )
+
+
+def archive_id(tenant: bytes, block: BlockHash) -> str:
+    """The id under which a tenant's original is kept: means nothing to another tenant, same in every process."""
+    digest = hashlib.sha256(b"archive" + tenant + block).digest()
+    return "hf-" + b32encode(digest).decode().lower()[:20]
+
+
+def placeholder(block: Block, identity: str) -> str:
+    """What stands in an observation's place, worded like the elisions that agents know."""
+    what = f"{block.tool} output, " if block.tool else ""
+    began = f' beginning "{block.first_line[:60]}"' if block.first_line else ""
+    return (
+        f"[previous {block.lines} lines elided: {what}{block.tokens} tokens{began}; "
+        f"to read them: holdfast archive get {identity}]"
+    )
+
+
+def _edit(tenant: bytes, block: Block, anchor: Anchor) -> Edit:
+    identity = archive_id(tenant, block.hash)
+    return Edit("mask", anchor, placeholder(block, identity), block.tokens - PLACEHOLDER_TOKENS, identity)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from policies.mask import Mask
+from policies.mask import Mask, MaskForTool
 from policies.stabilize import Stabilize
 
 NOT_IN_EFFECT = (
@@ -67,15 +67,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     effective: int | None = None
 
 
-class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
-    """Mask settings of one tool; null takes the policy's."""
-
-    keep_newest: int | None = None
-    min_tokens: int | None = None
-    keep_errors: bool | None = None
-    when: Literal["pays", "never"] | None = None
-
-
 class ForTool(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of one tool."""
 
@@ -100,3 +91,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     recite: Recite = Recite()
     limits: Limits = Limits()
     per_tool: dict[str, ForTool] = {}
+
+    def masks_by_tool(self) -> dict[str, MaskForTool]:
+        """Mask settings by tool name pattern."""
+        return {pattern: settings.mask for pattern, settings in self.per_tool.items()}

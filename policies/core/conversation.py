@@ -74,7 +74,10 @@ class Message(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """All of a request but its messages. The three hashes are canonical; any change of one splits the cache."""
+    """All of a request but its messages; system messages at the front count as head.
+
+    The three hashes are canonical; a change of any one splits the cache.
+    """
 
     model: str
     tools_hash: bytes

@@ -4,11 +4,12 @@ Rules of this room: an edit anchors to a block's content and its place among equ
 position from the end, so it means the same on every later turn, after a restart and in a fork.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
-from policies.core.conversation import BlockHash
+from policies.core.conversation import Block, BlockHash, Kind, Message
 
 EditKind = Literal["mask", "stabilize"]
 Verdict = Literal["applied", "deferred", "rejected"]
@@ -32,6 +33,14 @@ class Edit(Struct, frozen=True):
     """The id under which the original can be read back; in the archive before the edit is sent."""
 
 
+class Placed(Struct, frozen=True):
+    """An edit and where its block stands in one request: message and block, both from 0."""
+
+    edit: Edit
+    message: int
+    block: int
+
+
 class Arithmetic(Struct, frozen=True):
     """The figures behind a verdict; tokens are estimates, money is in USD."""
 
@@ -52,3 +61,26 @@ class Decision(Struct, frozen=True):
     edit: Edit
     verdict: Verdict
     reason: str
+
+
+def observations(messages: Sequence[Message]) -> Iterator[tuple[int, Block, Anchor]]:
+    """Every observation with its message's index and its anchor, in order."""
+    seen: dict[BlockHash, int] = {}
+    for index, message in enumerate(messages):
+        for block in message.blocks:
+            if block.kind is Kind.OBSERVATION:
+                nth = seen.get(block.hash, 0)
+                seen[block.hash] = nth + 1
+                yield index, block, Anchor(block.hash, nth)
+
+
+def locate(messages: Sequence[Message], edits: Sequence[Edit]) -> tuple[Placed, ...]:
+    """The edits whose blocks stand in this request, in its order. An edit whose block is gone is left out."""
+    wanted = {edit.anchor: edit for edit in edits}
+    if not wanted:
+        return ()
+    return tuple(
+        Placed(wanted[anchor], index, block.index)
+        for index, block, anchor in observations(messages)
+        if anchor in wanted
+    )

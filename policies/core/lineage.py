@@ -9,8 +9,8 @@ import hashlib
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, Conversation, Head, Message, PrefixHash, Role
-from policies.core.edits import Anchor, Edit
+from policies.core.conversation import Block, Head, Message, PrefixHash, Role
+from policies.core.edits import Anchor, Edit, Placed
 
 
 class Ledger(Struct, frozen=True):
@@ -24,6 +24,8 @@ class Ledger(Struct, frozen=True):
     actual_usd: float = 0.0
     """Input cost so far with the edits in force."""
     rents: tuple[tuple[Anchor, int], ...] = ()
+    output_usd: float = 0.0
+    """Output cost so far, as reported; part of both sides."""
 
 
 class Sent(Struct, frozen=True):
@@ -35,8 +37,12 @@ class Sent(Struct, frozen=True):
     """Estimated input tokens as sent."""
     received_tokens: int
     """Estimated input tokens as received from the agent."""
-    markers: tuple[int, ...] = ()
-    """Messages (by index) that carried a cache marker, ours included."""
+    written: int = 0
+    """Estimated tokens of the longest prefix that can be read again."""
+    entries: tuple[int, ...] = ()
+    """Prefixes that the provider has written, by how many messages they hold (0: the head alone), ascending."""
+    explicit: tuple[int, ...] = ()
+    """Those of them written at a marker that Holdfast placed, ascending."""
 
 
 class Record(Struct, frozen=True):
@@ -55,7 +61,7 @@ class Record(Struct, frozen=True):
     head: tuple[bytes, bytes, bytes]
     """Canonical hashes of tools, system and parameters."""
     count: int
-    """Messages in the request, the leading system messages included."""
+    """Messages in the request, without the leading system messages, which belong to the head."""
     sent: tuple[bytes, ...]
     """Messages new since the parent, byte for byte as first sent, before any later mask."""
     edits: tuple[Edit, ...]
@@ -63,6 +69,25 @@ class Record(Struct, frozen=True):
     ledger: Ledger
     last: Sent
     mode: str = "enforce"
+
+
+class Lineage(Struct, frozen=True):
+    """What is known of a conversation's past when a turn is planned. The default is a conversation never seen."""
+
+    tenant: bytes = b""
+    session: str = ""
+    turn: int = 0
+    """Turns so far."""
+    placed: tuple[Placed, ...] = ()
+    """Edits in force, where they stand in this request."""
+    ledger: Ledger = Ledger()
+    last: Sent | None = None
+    common: int = 0
+    """Messages of this request that stand unchanged at the front of what was last sent."""
+    complete: bool = True
+    """`common` covers all that was last sent; False: the client changed or dropped some of it."""
+    changed: str = ""
+    """What the client changed in the head: "model", "tools", "system", "parameters", or nothing."""
 
 
 class Outcome(Struct, frozen=True):
@@ -97,19 +122,7 @@ def extend_message(parent: PrefixHash, message: Message) -> PrefixHash:
 
 def record_key(prefix: PrefixHash, head: Head) -> bytes:
     """The key of a turn's record."""
-    return _digest(
-        b"record", prefix, head.model.encode(), head.tools_hash, head.system_hash, head.parameters_hash
-    )
-
-
-def leading_system(conversation: Conversation) -> int:
-    """How many messages at the start are system or developer messages: they belong to the head, not to the chain."""
-    count = 0
-    for message in conversation.messages:
-        if message.role is not Role.SYSTEM:
-            break
-        count += 1
-    return count
+    return _digest(b"record", prefix, head.model.encode(), head.tools_hash, head.system_hash, head.parameters_hash)
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -3,10 +3,25 @@
 Metrics, logs, headers, `explain`, `replay` and the inspector all read this one value.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
-from policies.core.edits import Anchor, Arithmetic, Decision
-from policies.core.lineage import Ledger
+from policies.core.edits import Arithmetic, Decision, Placed
+from policies.core.lineage import Ledger, Sent
+
+Cause = Literal[
+    "cold_start",
+    "ttl_expired",
+    "model_changed",
+    "tools_changed",
+    "system_changed",
+    "history_edited",
+    "parameters_changed",
+    "policy_mask",
+    "below_minimum",
+    "lookback_exceeded",
+]
 
 
 class Marker(Struct, frozen=True):
@@ -17,26 +32,39 @@ class Marker(Struct, frozen=True):
     long: bool = False
 
 
+class Loss(Struct, frozen=True):
+    """Cached tokens that this request cannot read although the turn before left them (estimate)."""
+
+    cause: Cause
+    tokens: int
+
+
 class Plan(Struct, frozen=True):
-    """What this turn does. `prefix`: "kept", "first" or "broken:REASON", of what the provider has cached."""
+    """What this turn does."""
 
     decisions: tuple[Decision, ...] = ()
     arithmetic: Arithmetic = Arithmetic()
-    marker: Marker | None = None
-    replayed: tuple[Anchor, ...] = ()
-    """Messages (by the anchor of their first block) sent in the bytes of their first sending."""
+    in_force: tuple[Placed, ...] = ()
+    """Every edit in this request: those of earlier turns and those applied now, where they stand."""
+    markers: tuple[Marker, ...] = ()
+    replayed: tuple[int, ...] = ()
+    """Messages sent in the bytes of their first sending."""
     prefix: str = "kept"
-    removed_tokens: int = 0
-    """Tokens that all edits in force keep out of this request."""
+    """Of what the provider has cached: "first", "kept" or "broken:CAUSE"."""
+    achievable_tokens: int = 0
+    """What can be read by the provider's rules (estimate)."""
+    losses: tuple[Loss, ...] = ()
     ledger: Ledger = Ledger()
+    sent: Sent = Sent(0.0, 0, 0)
+
+    @property
+    def applied(self) -> tuple[Decision, ...]:
+        """The edits that this turn adds."""
+        return tuple(decision for decision in self.decisions if decision.verdict == "applied")
 
     def summary(self) -> str:
         """The short form for a header: `applied=mask:3; removed=12034; prefix=kept`."""
-        counts: dict[str, int] = {}
-        for decision in self.decisions:
-            if decision.verdict == "applied":
-                counts[decision.edit.kind] = counts.get(decision.edit.kind, 0) + 1
-        if self.replayed:
-            counts["stabilize"] = len(self.replayed)
-        applied = ",".join(f"{kind}:{count}" for kind, count in sorted(counts.items())) or "none"
-        return f"applied={applied}; removed={self.removed_tokens}; prefix={self.prefix}"
+        counts = {"mask": len(self.applied), "stabilize": len(self.replayed)}
+        applied = ",".join(f"{kind}:{count}" for kind, count in counts.items() if count) or "none"
+        removed = self.sent.received_tokens - self.sent.tokens
+        return f"applied={applied}; removed={removed}; prefix={self.prefix}"

@@ -1,0 +1,118 @@
+"""The providers' cache rules as models: what a request can read of what earlier ones have left.
+
+Rules of this room: a prefix is counted in messages (0: tools and system alone) and in estimated
+tokens. Sources of each rule: the model profiles. Two assumptions, where no provider says: a read
+keeps every shorter prefix on its path alive; an answer that was generated is not cached as input.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from policies.core.conversation import Conversation, Kind, Message
+from policies.core.lineage import Sent
+from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
+
+KEPT_ENTRIES = 64
+"""Prefixes remembered for each lineage; older ones are too far back for any lookback."""
+
+
+def time_to_live(rule: CacheRule) -> float:
+    """Seconds from the start of the last request that used a prefix."""
+    return rule.ttl
+
+
+def positions(messages: Sequence[Message]) -> int:
+    """Positions as a lookback counts them: a block each, a run of calls or of observations is one (Anthropic)."""
+    kinds = [block.kind for message in messages for block in message.blocks]
+    runs = sum(1 for a, b in pairwise(kinds) if a is b and a in (Kind.CALL, Kind.OBSERVATION))
+    return len(kinds) - runs
+
+
+def client_markers(conversation: Conversation) -> tuple[int, ...]:
+    """Prefixes that end at a marker of the client, by how many messages they hold."""
+    ends = [0] if conversation.head.markers else []
+    for index, message in enumerate(conversation.messages):
+        for block in message.blocks:
+            if block.marked:
+                ends.append(index + 1 if block is message.blocks[-1] else index)
+    return tuple(sorted(set(ends)))
+
+
+def marker_count(conversation: Conversation) -> int:
+    """Markers that the client has placed, the ones in the head included."""
+    return conversation.head.markers + sum(
+        block.marked for message in conversation.messages for block in message.blocks
+    )
+
+
+def boundaries(rule: CacheRule, conversation: Conversation) -> tuple[int, ...]:
+    """Prefixes, in messages, at which the request as the client made it looks for entries and writes them."""
+    count = len(conversation.messages)
+    match rule:
+        case LongestPrefix() | TokenBlocks() | Units():
+            return (count,)
+        case Breakpoints(automatic=True):
+            return tuple(sorted({*client_markers(conversation), count}))
+        case Breakpoints():
+            return client_markers(conversation)
+
+
+def readable(
+    rule: CacheRule,
+    sent: Sent,
+    conversation: Conversation,
+    intact: int,
+    ends: Sequence[int],
+    ours: Sequence[int] = (),
+) -> int | None:
+    """Messages of the longest prefix that can be read, or None where nothing can.
+
+    `intact`: messages at the front that are unchanged since `sent`. `ends`: `boundaries` of the
+    request. `ours`: markers to be added, as prefixes in messages. Sizes and lifetimes are the
+    caller's to check.
+    """
+    match rule:
+        case LongestPrefix() | TokenBlocks():
+            return intact
+        case Units():
+            return max((entry for entry in sent.entries if entry <= intact), default=None)
+        case Breakpoints(automatic=False):
+            found = [_behind(rule, sent.entries, conversation, intact, end) for end in (*ends, *ours)]
+            return max((entry for entry in found if entry is not None), default=None)
+        case Breakpoints():
+            count = len(conversation.messages)
+            implicit = [entry for entry in sent.entries if count - rule.lookback <= entry <= intact]
+            explicit = [entry for entry in sent.explicit if entry in ours and entry <= intact]
+            return max(implicit + explicit, default=None)
+
+
+def entries_after(
+    sent: Sent | None, intact: int, ends: Sequence[int], ours: Sequence[int] = ()
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(entries, those at our markers) once this request has been served; prefixes beyond `intact` are gone."""
+    kept = [entry for entry in sent.entries if entry <= intact] if sent else []
+    explicit = [entry for entry in sent.explicit if entry <= intact] if sent else []
+    return (
+        tuple(sorted({*kept, *ends, *ours})[-KEPT_ENTRIES:]),
+        tuple(sorted({*explicit, *ours})[-KEPT_ENTRIES:]),
+    )
+
+
+def rounded(rule: CacheRule, tokens: int, total: int) -> int:
+    """Tokens of a readable prefix that are really read: minimum size, step or block, what is always computed."""
+    match rule:
+        case LongestPrefix(step=step, minimum=minimum, holdback=holdback):
+            usable = min(tokens, total - holdback)
+            return usable // step * step if usable >= minimum else 0
+        case TokenBlocks(size=size):
+            return min(tokens, total - 1) // size * size
+        case Breakpoints(minimum=minimum) | Units(minimum=minimum):
+            return tokens if tokens >= minimum else 0
+
+
+def _behind(rule: Breakpoints, entries: Sequence[int], conversation: Conversation, intact: int, end: int) -> int | None:
+    """The nearest unchanged entry that a marker behind `end` messages finds."""
+    entry = max((entry for entry in entries if entry <= min(intact, end)), default=None)
+    if entry is None or positions(conversation.messages[entry:end]) > rule.lookback:
+        return None
+    return entry
