@@ -26,7 +26,7 @@ FALLBACK = Profile(
     match=(),
     # Each choice errs towards leaving the conversation alone. The cheapest read there is makes an
     # edit pay late; a long life keeps a silent cache from being taken for a cold one.
-    prices=Prices(input=1.0, read=0.025, output=5.0),
+    prices=Prices(input=1.0, read=0.02, output=5.0),
     cache=LongestPrefix(minimum=4096, ttl=3600.0),
     context_limit=128_000,
     token_ratio=1.2,
