@@ -6,20 +6,22 @@ arguments. Importing has no effect. It must not know what the settings are used 
 """
 
 from proxy.config.layers import Override
+from proxy.config.live import Live, Reloaded
 from proxy.config.load import Request, default_file, load_settings
 from proxy.config.nodes import ConfigErrors, masked
 from proxy.config.policies import PRESETS, PolicyFile, load_policy
-from proxy.config.settings import Secret, Settings, Upstream, Url
+from proxy.config.settings import Secret, Settings, Url
 
 __all__ = [
     "PRESETS",
     "ConfigErrors",
+    "Live",
     "Override",
     "PolicyFile",
+    "Reloaded",
     "Request",
     "Secret",
     "Settings",
-    "Upstream",
     "Url",
     "default_file",
     "load_policy",

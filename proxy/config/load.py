@@ -6,19 +6,25 @@ and a URL with a password may not stand in holdfast.yaml.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from proxy.config.layers import Override, base, lay, merge, variables
 from proxy.config.named import named_policies
 from proxy.config.nodes import ConfigErrors, Entry, Place, Scalar, Table
 from proxy.config.policies import read_text
 from proxy.config.resolve import check, resolve_routes
-from proxy.config.settings import File, Secret, Settings, Upstream, Url
+from proxy.config.settings import File, Secret, Settings, Timeouts, UpstreamEntry, Url
 from proxy.config.typed import convert
 from proxy.config.yaml_tree import read_table
 from proxy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from proxy.upstream import Upstream
 
 SHORTEST_SECRET = 16  # characters; what is shorter can be guessed
 
@@ -66,17 +72,13 @@ def load_settings(request: Request) -> Settings:
         tenant_key=_secret("tenant_key", parsed.tenant_key_file, request.environ, folder),
         allowed_hosts=parsed.allowed_hosts,
         workers=parsed.workers,
-        upstreams=tuple(
-            Upstream(name, Url(each.url.rstrip("/")), each.dialect, each.profile, each.http2)
-            for name, each in parsed.upstreams.items()
-        ),
-        defaults=parsed.defaults,
+        upstreams=tuple(_upstream(name, entry, parsed.timeouts) for name, entry in parsed.upstreams.items()),
         store=Url(_secret_text(folder / parsed.store_file) if parsed.store_file else parsed.store),
         archive=parsed.archive,
         record=parsed.record,
         routes=routes,
         limits=parsed.limits,
-        timeouts=parsed.timeouts,
+        drain=parsed.drain,
         sources=(*([str(request.file)] if request.file else []), *named.paths),
         notes=named.notes,
     )
@@ -87,7 +89,7 @@ def _table(request: Request) -> Table:
     table = base()
     if request.file:
         written = read_table(read_text(request.file), str(request.file))
-        _refuse_passwords(written)
+        _refuse_password(written)
         table = merge(table, written)
     table = lay(table, (*variables(request.environ), *request.flags))
     origin = "--policy" if request.policy else "HOLDFAST_POLICY"
@@ -111,19 +113,25 @@ def _with_names(table: Table) -> Table:
     return Table({**table.entries, "policies": policies}, table.place)
 
 
-def _refuse_passwords(table: Table) -> None:
-    """A configuration file is shown, copied and committed: no password in the URLs of it."""
-    places = [("store", table.at(["store"]))]
-    upstreams = table.at(["upstreams"])
-    if upstreams and isinstance(upstreams.node, Table):
-        places += [(f"upstreams.{name}.url", table.at(["upstreams", name, "url"])) for name in upstreams.node.entries]
-    errors = []
-    for key, entry in places:
-        if entry and isinstance(entry.node, Scalar) and "@" in entry.node.text.partition("?")[0]:
-            variable = "HOLDFAST_" + key.upper().replace(".", "__")
-            errors.append(entry.node.place.error(f"`{key}` holds a password", f"set {variable} in its place"))
-    if errors:
-        raise ConfigErrors(errors)
+def _upstream(name: str, entry: UpstreamEntry, timeouts: Timeouts) -> "Upstream":
+    from proxy import upstream  # here, for the reason that settings.py gives
+
+    return upstream.Upstream(
+        name,
+        entry.url.rstrip("/"),
+        dialect=entry.dialect,
+        profile=entry.profile,
+        http2=entry.http2,
+        timeouts=upstream.Timeouts(**msgspec.structs.asdict(entry.timeouts or timeouts)),
+    )
+
+
+def _refuse_password(table: Table) -> None:
+    """A configuration file is shown, copied and committed. (No upstream's URL may hold one at all.)"""
+    entry = table.entries.get("store")
+    if entry and isinstance(entry.node, Scalar) and "@" in entry.node.text.partition("?")[0]:
+        help = "set HOLDFAST_STORE or `store_file` in its place"
+        raise ConfigErrors([entry.node.place.error("`store` holds a password", help)])
 
 
 def _secret(key: str, file: str | None, environ: Mapping[str, str], folder: Path) -> Secret | None:
@@ -148,8 +156,3 @@ def _secret_text(path: Path) -> str:
 def _place(table: Table, *path: str) -> Place:
     entry = table.at(path)
     return entry.place if entry else table.place
-
-
-def problems(error: ConfigError) -> Iterable[ConfigError]:
-    """The single errors of one that was raised here."""
-    return error.errors if isinstance(error, ConfigErrors) else (error,)

@@ -64,8 +64,7 @@ def parse_policy(text: str, origin: str) -> PolicyFile:
     policy = convert(table, Policy)
     check_policy(policy, table)
     notes = tuple(
-        f"{place.origin}:{place.line}: `{key}` is not in effect in this version"
-        for key, place in without_effect(table)
+        f"{place.origin}:{place.line}: `{key}` is not in effect in this version" for key, place in without_effect(table)
     )
     return PolicyFile(policy, origin, text, notes)
 

@@ -41,7 +41,7 @@ def resolve_routes(parsed: File, table: Table, policies: dict[str, Policy]) -> R
 
 def check(parsed: File, table: Table) -> None:
     """Names, URLs and references. Raises ConfigErrors."""
-    errors = [*_upstream_errors(parsed, table), *_default_errors(parsed, table), *_store_errors(parsed, table)]
+    errors = [*_upstream_errors(parsed, table), *_store_errors(parsed, table)]
     if errors:
         raise ConfigErrors(errors)
 
@@ -64,24 +64,16 @@ def _url_problem(url: str) -> str:
     """What is wrong with an upstream's URL; empty where nothing is."""
     try:
         parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
+        port_is_fine = parts.port != 0
     except ValueError:
         return "it is not a URL"
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         return "allowed: http://HOST or https://HOST, with a port and a path where needed"
-    if parts.query or parts.fragment or re.search(r"[\s\\]", url):
+    if parts.username is not None or parts.password is not None:
+        return "it cannot hold a credential: agents send their own"
+    if "?" in url or "#" in url or not url.isascii() or re.search(r"[\s\\]", url):
         return "a query, a fragment, a space or a backslash cannot be part of it"
     return ""
-
-
-def _default_errors(parsed: File, table: Table) -> list[ConfigError]:
-    names = list(parsed.upstreams)
-    chosen = {key: getattr(parsed.defaults, key) for key in parsed.defaults.__struct_fields__}
-    return [
-        _place(table, "defaults", key).error(f"`defaults.{key}` names no upstream: `{name}`", nearest(name, names))
-        for key, name in chosen.items()
-        if name not in parsed.upstreams
-    ]
 
 
 def _store_errors(parsed: File, table: Table) -> list[ConfigError]:

@@ -5,7 +5,7 @@ upper case with `__` between levels, a `HOLDFAST_` variable. No field holds a se
 in `Settings` secrets are wrapped so that no message can show them.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -14,7 +14,24 @@ from policies.routes import Route, Routes
 from proxy.config.nodes import masked
 from proxy.config.units import Duration, Size
 
+if TYPE_CHECKING:  # the HTTP client behind it costs more than everything else that `policy check` imports
+    from proxy.upstream import Upstream
+
 DialectName = Literal["anthropic_messages", "openai_chat", "openai_responses", "gemini"]
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Each for one phase of a request. Names are those of proxy/upstream.py."""
+
+    connect: Duration = 10.0
+    pool: Duration = 10.0
+    """Waiting for a free connection."""
+    write: Duration = 60.0
+    """A pause in a body on its way up."""
+    first_byte: Duration = 600.0
+    """From the request to the answer's headers: models may think for minutes."""
+    idle: Duration = 300.0
+    """A pause in the answer."""
 
 
 class UpstreamEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +44,8 @@ class UpstreamEntry(Struct, frozen=True, forbid_unknown_fields=True):
     profile: str | None = None
     """Name of the profile to use for every model here, for instance of a self-hosted engine."""
     http2: bool = False
+    timeouts: Timeouts | None = None
+    """null: those of the top level."""
 
 
 class Archive(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,17 +55,6 @@ class Archive(Struct, frozen=True, forbid_unknown_fields=True):
     max_age: Duration = 604_800.0
     mirror: str | None = None
     """A folder on the agent's own machine, so that `grep` and `head` can read them back."""
-
-
-class Defaults(Struct, frozen=True, forbid_unknown_fields=True):
-    """The upstream of requests whose path names none, by the dialect that the path shows."""
-
-    anthropic_messages: str = "anthropic"
-    openai_chat: str = "openai"
-    openai_responses: str = "openai"
-    gemini: str = "gemini"
-    other: str = "openai"
-    """For paths of no dialect, such as /v1/models."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,17 +70,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a body may pause on its way in."""
     connections: int = 1000
     """Open at once; more are refused."""
-
-
-class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Seconds, or with a unit."""
-
-    connect: Duration = 10.0
-    read: Duration = 600.0
-    """Silence of an upstream: models may think for minutes before the first byte."""
-    write: Duration = 60.0
-    drain: Duration = 30.0
-    """How long open requests may go on after the program was asked to stop."""
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +88,6 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     """Host names, besides loopback and `host`, under which clients may address Holdfast."""
     workers: int = 1
     upstreams: dict[str, UpstreamEntry] = {}
-    defaults: Defaults = Defaults()
     store: str = "sqlite:///~/.local/state/holdfast/state.db"
     """memory:, sqlite:///FILE or redis://HOST:PORT/DB. One with a password: HOLDFAST_STORE, or `store_file`."""
     store_file: str | None = None
@@ -105,6 +101,8 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     """Policies written in place; the key is the name."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    drain: Duration = 30.0
+    """How long open requests may go on after the program was asked to stop."""
 
 
 class Secret:
@@ -135,17 +133,6 @@ class Url(str):
         return repr(masked(str(self)))
 
 
-class Upstream(Struct, frozen=True):
-    """A configured provider, as the front ends use it."""
-
-    name: str
-    url: Url
-    dialect: DialectName | None = None
-    """None: decided by the path of each request."""
-    profile: str | None = None
-    http2: bool = False
-
-
 class Settings(Struct, frozen=True):
     """Everything that is decided before the first request."""
 
@@ -157,14 +144,13 @@ class Settings(Struct, frozen=True):
     tenant_key: Secret | None
     allowed_hosts: tuple[str, ...]
     workers: int
-    upstreams: tuple[Upstream, ...]
-    defaults: Defaults
+    upstreams: "tuple[Upstream, ...]"
     store: Url
     archive: Archive
     record: str | None
     routes: Routes
     limits: Limits
-    timeouts: Timeouts
+    drain: float
     sources: tuple[str, ...] = ()
     """Files that these settings were read from; watched for changes."""
     notes: tuple[str, ...] = ()
