@@ -66,6 +66,9 @@ WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = (
     ("policies/core/edits.py", "values only"),
 )
 
+# In the standard library only from a later Python than the oldest one supported.
+LATER_STDLIB = {"compression"}
+
 # Distributions whose import name differs, and those that are loaded by name at run time, with the reason.
 IMPORT_NAMES = {"pyyaml": "yaml", "backports-zstd": "backports", "prometheus-client": "prometheus_client"}
 LOADED_BY_NAME = {
@@ -129,7 +132,7 @@ def _violation(module: str, imported: str) -> str:
         if _within(imported, FRONT_ENDS) and not _within(module, (*MAY_IMPORT_FRONT_ENDS, imported)):
             return "a front end"
         return "" if _within(imported, (room.name, *room.ours)) else "not this room's business"
-    if top in sys.stdlib_module_names:
+    if top in sys.stdlib_module_names or top in LATER_STDLIB:
         return "not pure" if room.pure and top in IMPURE else ""
     return "" if top in room.third or "*" in room.third else "third party"
 
@@ -212,7 +215,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     required = {_distribution(line) for line in project["dependencies"]}
     optional = {_distribution(line) for lines in project["optional-dependencies"].values() for line in lines}
     imported = {name.split(".")[0] for path in _sources() for name in _imports(path)}
-    third = imported - set(PACKAGES) - set(sys.stdlib_module_names)
+    third = imported - set(PACKAGES) - set(sys.stdlib_module_names) - LATER_STDLIB
     assert third - {_import_name(name) for name in required | optional} == set()
     unused = {name for name in required if _import_name(name) not in imported}
     assert unused == set(LOADED_BY_NAME), "declared but not imported, or listed as loaded by name without need"
