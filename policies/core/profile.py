@@ -173,7 +173,7 @@ def find_profile(profiles: tuple[Profile, ...], model: str) -> Profile | None:
     best: tuple[tuple[bool, int], Profile] | None = None
     for profile in profiles:
         for pattern in profile.match:
-            if any(name == pattern or fnmatchcase(name, pattern) for name in names):
+            if pattern in names or ("*" in pattern and any(fnmatchcase(name, pattern) for name in names)):
                 weight = _weight(pattern)
                 if best is None or weight > best[0]:
                     best = (weight, profile)
