@@ -52,7 +52,7 @@ class Live:
         return self._settings.routes
 
     def poll(self, now: float) -> Reloaded | None:
-        """Reload where a file has changed; None where nothing was done. `now`: seconds of a clock that never goes back."""
+        """Reload where a file has changed; None where nothing was done. `now`: monotonic seconds."""
         if now - self._looked < INTERVAL:
             return None
         self._looked = now

@@ -1,8 +1,7 @@
 """Everything that can be configured, read, checked and resolved: `load_settings`.
 
-Rules of this room: this is the one place that reads configuration files; the environment is an
-argument. All that is wrong is reported at once. Secrets come from variables or files of their own,
-and a URL with a password may not stand in holdfast.yaml.
+Rules of this room: the environment is an argument. All that is wrong is reported at once. Secrets come
+from variables or files of their own, and a URL with a password may not stand in holdfast.yaml.
 """
 
 import json
@@ -15,18 +14,17 @@ import msgspec
 
 from proxy.config.layers import Override, base, lay, merge, variables
 from proxy.config.named import named_policies
-from proxy.config.nodes import ConfigErrors, Entry, Place, Scalar, Table
+from proxy.config.nodes import ConfigErrors, Entry, Scalar, Table
+from proxy.config.paths import Paths
 from proxy.config.policies import read_text
 from proxy.config.resolve import check, resolve_routes
-from proxy.config.settings import File, Secret, Settings, Timeouts, UpstreamEntry, Url
+from proxy.config.secrets import check_admin, secret, secret_text
+from proxy.config.settings import Archive, File, Settings, Timeouts, UpstreamEntry, Url
 from proxy.config.typed import convert
 from proxy.config.yaml_tree import read_table
-from proxy.errors import ConfigError
 
 if TYPE_CHECKING:
     from proxy.upstream import Upstream
-
-SHORTEST_SECRET = 16  # characters; what is shorter can be guessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +53,31 @@ def load_settings(request: Request) -> Settings:
     """The settings. Raises ConfigErrors with everything that is wrong."""
     table = _table(request)
     parsed = convert(_with_names(table), File)
-    folder = request.file.parent if request.file else Path()
     check(parsed, table)
+    folder = request.file.parent if request.file else Path()
+    paths = Paths(table, folder, request.environ)
     named = named_policies(parsed, table, folder)
-    routes = resolve_routes(parsed, table, named.policies)
-    admin_token = _secret("admin_token", parsed.admin_token_file, request.environ, folder)
-    if admin_token is None and parsed.admin_host not in ("127.0.0.1", "::1", "localhost"):
-        help = "set HOLDFAST_ADMIN_TOKEN or `admin_token_file`"
-        raise ConfigErrors([_place(table, "admin_host").error("`admin_host` is not loopback and has no token", help)])
-    return Settings(
+    settings = Settings(
         host=parsed.host,
         port=parsed.port,
         admin_host=parsed.admin_host,
         admin_port=parsed.admin_port,
-        admin_token=admin_token,
-        tenant_key=_secret("tenant_key", parsed.tenant_key_file, request.environ, folder),
+        admin_token=secret("admin_token", paths.of(parsed.admin_token_file, "admin_token_file"), request.environ),
+        tenant_key=secret("tenant_key", paths.of(parsed.tenant_key_file, "tenant_key_file"), request.environ),
         allowed_hosts=parsed.allowed_hosts,
         workers=parsed.workers,
         upstreams=tuple(_upstream(name, entry, parsed.timeouts) for name, entry in parsed.upstreams.items()),
-        store=Url(_secret_text(folder / parsed.store_file) if parsed.store_file else parsed.store),
-        archive=parsed.archive,
-        record=parsed.record,
-        routes=routes,
+        store=_store(parsed, paths),
+        archive=_archive(parsed.archive, paths),
+        record=paths.of(parsed.record, "record"),
+        routes=resolve_routes(parsed, table, named.policies),
         limits=parsed.limits,
         drain=parsed.drain,
         sources=(*([str(request.file)] if request.file else []), *named.paths),
         notes=named.notes,
     )
+    check_admin(settings, paths.place("admin_host"))
+    return settings
 
 
 def _table(request: Request) -> Table:
@@ -126,33 +122,18 @@ def _upstream(name: str, entry: UpstreamEntry, timeouts: Timeouts) -> "Upstream"
     )
 
 
+def _store(parsed: File, paths: Paths) -> Url:
+    file = paths.of(parsed.store_file, "store_file")
+    return Url(secret_text(Path(file)) if file else paths.store(parsed.store))
+
+
+def _archive(archive: Archive, paths: Paths) -> Archive:
+    return msgspec.structs.replace(archive, mirror=paths.of(archive.mirror, "archive", "mirror"))
+
+
 def _refuse_password(table: Table) -> None:
     """A configuration file is shown, copied and committed. (No upstream's URL may hold one at all.)"""
     entry = table.entries.get("store")
     if entry and isinstance(entry.node, Scalar) and "@" in entry.node.text.partition("?")[0]:
         help = "set HOLDFAST_STORE or `store_file` in its place"
         raise ConfigErrors([entry.node.place.error("`store` holds a password", help)])
-
-
-def _secret(key: str, file: str | None, environ: Mapping[str, str], folder: Path) -> Secret | None:
-    """A secret of a variable, or of a file; None where neither is set."""
-    variable = f"HOLDFAST_{key.upper()}"
-    text = environ.get(variable, "").strip() or (_secret_text(folder / file) if file else "")
-    if not text:
-        return None
-    if len(text) < SHORTEST_SECRET:
-        message = f"`{key}` is shorter than {SHORTEST_SECRET} characters"
-        raise ConfigErrors([ConfigError(message, help="`openssl rand -hex 32` makes one")])
-    return Secret(text)
-
-
-def _secret_text(path: Path) -> str:
-    text = read_text(path).strip()
-    if not text:
-        raise ConfigErrors([ConfigError("is empty", file=str(path))])
-    return text
-
-
-def _place(table: Table, *path: str) -> Place:
-    entry = table.at(path)
-    return entry.place if entry else table.place

@@ -41,7 +41,7 @@ def resolve_routes(parsed: File, table: Table, policies: dict[str, Policy]) -> R
 
 def check(parsed: File, table: Table) -> None:
     """Names, URLs and references. Raises ConfigErrors."""
-    errors = [*_upstream_errors(parsed, table), *_store_errors(parsed, table)]
+    errors = [*_upstream_errors(parsed, table), *_profile_errors(parsed, table), *_store_errors(parsed, table)]
     if errors:
         raise ConfigErrors(errors)
 
@@ -58,6 +58,20 @@ def _upstream_errors(parsed: File, table: Table) -> list[ConfigError]:
             place = _place(table, "upstreams", name, "url")
             errors.append(place.error(f"`upstreams.{name}.url` is `{upstream.url}`", problem))
     return errors
+
+
+def _profile_errors(parsed: File, table: Table) -> list[ConfigError]:
+    named = {name: upstream.profile for name, upstream in parsed.upstreams.items() if upstream.profile is not None}
+    if not named:
+        return []
+    from proxy.profiles import load_profiles  # here: reading every price file is for those who name one
+
+    known = [profile.name for profile in load_profiles()]
+    return [
+        _place(table, "upstreams", name, "profile").error(f"unknown profile `{profile}`", nearest(profile, known))
+        for name, profile in named.items()
+        if profile not in known
+    ]
 
 
 def _url_problem(url: str) -> str:
@@ -77,9 +91,9 @@ def _url_problem(url: str) -> str:
 
 
 def _store_errors(parsed: File, table: Table) -> list[ConfigError]:
-    if parsed.store.partition(":")[0] in ("memory", "sqlite", "redis", "rediss"):
+    if parsed.store == "memory:" or parsed.store.startswith(("sqlite:///", "redis://", "rediss://")):
         return []
-    allowed = "allowed: memory:, sqlite:///FILE, redis://HOST:PORT/DB or rediss://HOST:PORT/DB"
+    allowed = "allowed: memory:, sqlite:///FILE or redis://HOST:PORT/DB"
     return [_place(table, "store").error(f"`store` is `{parsed.store}`", allowed)]
 
 
