@@ -1,0 +1,117 @@
+"""One exchange on the wire: a request up, its answer down, chunk by chunk.
+
+Rules of this room: bytes are not looked into, only shown to a tap after they have been sent on. Nothing
+is retried. A failure before the answer's head is raised, for the front end to word; after it, the
+answer ends unfinished: a broken answer never looks complete. It must not know dialects or plans.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from proxy.deadline import Cause, Deadline
+from proxy.downstream import Downstream
+from proxy.errors import UpstreamError
+from proxy.headers import Pair, first, response_headers, valid
+from proxy.tap import Silent, Tap
+from proxy.upstream import Outgoing, Pool
+
+log = logging.getLogger("holdfast.relay")
+
+CLIENT_CLOSED = 499
+"""nginx's status for an agent that left before its answer; never sent."""
+
+BODILESS = (204, 304)
+
+OpenTap = Callable[[int, Sequence[Pair]], Tap]
+
+
+@dataclass(slots=True)
+class Answer:
+    """How an exchange went, filled in as it goes."""
+
+    status: int = 0
+    tap: Tap = field(default_factory=Silent)
+    complete: bool = False
+    failure: str = ""
+    """A short fixed word where it did not complete."""
+    first_byte: float | None = None
+    """Loop time at which the answer's head was there."""
+    streamed: bool = False
+
+
+async def relay(
+    pool: Pool,
+    outgoing: Outgoing,
+    downstream: Downstream,
+    deadline: Deadline,
+    extra: Sequence[Pair],
+    open_tap: OpenTap,
+    answer: Answer,
+) -> None:
+    """Within `deadline`. Raises UpstreamError where nothing has been answered yet."""
+    timeouts = pool.upstream.timeouts
+    async with _attended(downstream, deadline, timeouts.write):
+        if downstream.body_is_in:
+            deadline.allow(timeouts.first_byte, Cause.FIRST_BYTE)
+        response = await _head(pool, outgoing)
+        try:
+            answer.first_byte = asyncio.get_running_loop().time()
+            answer.status = response.status_code
+            headers = response.headers.raw
+            answer.streamed = first(headers, b"content-type").startswith(b"text/event-stream")
+            answer.tap = open_tap(response.status_code, headers)
+            await _start(response, headers, downstream, extra)
+            await _body(response, downstream, deadline, timeouts.idle, answer)
+        finally:
+            await response.aclose()
+
+
+async def _head(pool: Pool, outgoing: Outgoing) -> httpx.Response:
+    try:
+        return await pool.send(outgoing)
+    except httpx.TimeoutException as error:
+        raise UpstreamError(f"upstream `{pool.upstream.name}`: {error}", status=504) from error
+    except httpx.TransportError as error:
+        raise UpstreamError(f"upstream `{pool.upstream.name}`: {error}") from error
+
+
+async def _start(response: httpx.Response, headers: list[Pair], downstream: Downstream, extra: Sequence[Pair]) -> None:
+    if not 200 <= response.status_code < 600 or not valid(headers):
+        raise UpstreamError("the upstream's answer has an invalid head")
+    kept = response_headers(headers, extra)
+    if response.status_code in BODILESS:
+        # the server checks a stated length against the body it is given, and these have none
+        kept = tuple(pair for pair in kept if pair[0].lower() != b"content-length")
+    await downstream.start(response.status_code, kept)
+
+
+async def _body(
+    response: httpx.Response, downstream: Downstream, deadline: Deadline, idle: float, answer: Answer
+) -> None:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        deadline.allow(idle, Cause.IDLE)
+        async for chunk in response.stream:
+            await downstream.write(chunk)
+            deadline.allow(idle, Cause.IDLE)
+            answer.tap.feed(chunk)
+    except httpx.TransportError as error:
+        answer.failure = "truncated"
+        log.warning("the answer of an upstream broke off: %s", error)
+        return
+    await downstream.finish()
+    answer.complete = True
+
+
+@contextlib.asynccontextmanager
+async def _attended(downstream: Downstream, deadline: Deadline, pause: float) -> AsyncIterator[None]:
+    attending = asyncio.get_running_loop().create_task(downstream.attend(deadline, pause))
+    try:
+        yield
+    finally:
+        attending.cancel()

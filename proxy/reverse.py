@@ -1,0 +1,259 @@
+"""The reverse proxy: the ASGI application of the traffic port.
+
+Rules of this room: pure ASGI. It routes, asks `prepare` what to send, relays, and lets `settle` account
+for it afterwards; it decides nothing about content. The clock is an argument. Nobody imports this
+module but what starts the server.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from policies.core.usage import Usage
+from proxy import exchange, identity
+from proxy.deadline import Cause, Deadline, Expired
+from proxy.dialects import Dialect
+from proxy.downstream import Downstream, Gone, TooLong
+from proxy.encodings import decode
+from proxy.errors import DialectError, UpstreamError
+from proxy.headers import Pair, first, for_edited, request_headers, values, with_length
+from proxy.lifecycle import Lifecycle
+from proxy.limits import Limits, has_body, refusal, stated_length
+from proxy.observer import Answered, Observer, Unobserved
+from proxy.probes import Ready, always_ready, probe
+from proxy.relay import CLIENT_CLOSED, Answer, OpenTap, relay
+from proxy.routes import Route, Routes, family_of
+from proxy.tap import Silent, Tap, open_tap
+from proxy.upstream import Outgoing, PassingBody, Pool, WholeBody
+
+log = logging.getLogger("holdfast.reverse")
+
+JSON: Pair = (b"content-type", b"application/json")
+TEXT: Pair = (b"content-type", b"text/plain; charset=utf-8")
+PASSTHROUGH = "x-holdfast-passthrough"
+
+Prepare = Callable[[exchange.Request, exchange.Context, float], Awaitable[exchange.Prepared]]
+
+
+class Settle(Protocol):
+    async def __call__(
+        self,
+        prepared: exchange.Prepared,
+        context: exchange.Context,
+        usage: Usage | None,
+        now: float,
+        *,
+        status: int = 200,
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request on its way, filled in as it goes."""
+
+    downstream: Downstream
+    route: Route
+    dialect: Dialect | None
+    began: float
+    sent_up: float | None = None
+    prepared: exchange.Prepared | None = None
+    answer: Answer = field(default_factory=Answer)
+
+
+class ReverseProxy:
+    def __init__(
+        self,
+        routes: Routes,
+        pools: Mapping[str, Pool],
+        context: exchange.Context,
+        clock: Callable[[], float],
+        *,
+        limits: Limits | None = None,
+        lifecycle: Lifecycle | None = None,
+        observer: Observer | None = None,
+        ready: Ready = always_ready,
+        prepare: Prepare = exchange.prepare,
+        settle: Settle = exchange.settle,
+    ) -> None:
+        self._routes, self._pools, self._context, self._clock = routes, pools, context, clock
+        self._limits = limits or Limits()
+        self.lifecycle = lifecycle or Lifecycle()
+        self._observer = observer or Unobserved()
+        self._ready, self._prepare, self._settle = ready, prepare, settle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"`{scope['type']}` is not served")
+        downstream = Downstream(scope, receive, send, self._limits, self.lifecycle.closing)
+        if refused := refusal(downstream.method, downstream.raw_path, downstream.headers, self._limits):
+            await self._refuse(downstream, None, None, refused.status, refused.message)
+        elif probed := await probe(downstream.raw_path, self._ready, self.lifecycle):
+            await downstream.reply(probed[0], (TEXT,), probed[1].encode() + b"\n")
+        elif first(downstream.headers, b"upgrade").lower() == b"websocket":
+            # Codex takes this status as the order to go on over plain HTTP, where its turns can be seen
+            await self._refuse(downstream, None, None, 426, "WebSocket is not relayed here: use HTTP")
+        elif route := self._routes.find(downstream.raw_path, downstream.query, downstream.headers):
+            await self._pass(Passage(downstream, route, self._routes.dialect(route, downstream.method), _now()))
+        else:
+            await self._refuse(downstream, None, None, 404, "no upstream is configured for this path")
+
+    async def close(self, seconds: float) -> None:
+        """Finish what follows the answers given, then hang up."""
+        await self.lifecycle.finish(seconds)
+        for pool in self._pools.values():
+            await pool.close()
+
+    async def _pass(self, passage: Passage) -> None:
+        """One exchange, whatever comes of it."""
+        downstream, answer = passage.downstream, passage.answer
+        try:
+            async with Deadline() as deadline:
+                await self._exchange(passage, deadline)
+        except Gone:
+            answer.failure = Cause.DISCONNECTED.value
+        except TooLong:
+            answer.failure = "too_long"
+            limit = self._limits.body_bytes
+            await self._refuse(downstream, passage.route, passage.dialect, 413, f"a body of more than {limit} bytes")
+        except Expired as expired:
+            await self._expired(passage, expired.cause)
+        except UpstreamError as error:
+            answer.failure, answer.status = answer.failure or "upstream", error.status
+            log.warning("%s", error)
+            await self._say(downstream, passage.route, passage.dialect, error.status, str(error))
+        except asyncio.CancelledError:
+            answer.failure = "cancelled"
+            raise
+        finally:
+            self._account(passage)
+
+    async def _exchange(self, passage: Passage, deadline: Deadline) -> None:
+        outgoing = await (self._planned(passage, deadline) if passage.dialect else self._passing(passage, deadline))
+        pool = self._pools[passage.route.upstream.name]
+        prepared = passage.prepared
+        extra = tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
+        passage.sent_up = _now()
+        await relay(pool, outgoing, passage.downstream, deadline, extra, self._tap(passage.dialect), passage.answer)
+
+    def _tap(self, dialect: Dialect | None) -> OpenTap:
+        limit = self._limits.answer_bytes
+
+        def for_answer(status: int, headers: Sequence[Pair]) -> Tap:
+            return open_tap(dialect, status, headers, limit) if dialect else Silent()
+
+        return for_answer
+
+    async def _passing(self, passage: Passage, deadline: Deadline) -> Outgoing:
+        """A request that nothing looks into: its body passes chunk by chunk."""
+        downstream, route = passage.downstream, passage.route
+        headers = request_headers(downstream.headers)
+        if not has_body(downstream.headers):
+            await downstream.whole_body(deadline)
+            return Outgoing(downstream.method, route.target, headers, None)
+        body = PassingBody(downstream.passing_body(deadline, route.upstream.timeouts.first_byte))
+        return Outgoing(downstream.method, route.target, headers, body)
+
+    async def _planned(self, passage: Passage, deadline: Deadline) -> Outgoing:
+        """A request that creates a model answer: read whole, and sent as `prepare` says."""
+        downstream, route = passage.downstream, passage.route
+        if stated_length(downstream.headers) > self._limits.body_bytes:
+            raise TooLong
+        wire = await downstream.whole_body(deadline)
+        deadline.allow(route.upstream.timeouts.first_byte, Cause.FIRST_BYTE)
+        prepared = passage.prepared = await self._prepared(passage, wire)
+        headers = request_headers(downstream.headers)
+        if prepared.body is prepared.request.body:
+            # INVARIANT: TRANSPARENT - not edited, so the very bytes that came, still encoded
+            return Outgoing(downstream.method, route.target, with_length(headers, len(wire)), WholeBody(wire))
+        body = prepared.body
+        return Outgoing(downstream.method, route.target, for_edited(headers, len(body)), WholeBody(body))
+
+    async def _prepared(self, passage: Passage, wire: bytes) -> exchange.Prepared:
+        coding = b",".join(values(passage.downstream.headers, b"content-encoding"))
+        try:
+            body = await asyncio.to_thread(decode, wire, coding, self._limits.body_bytes) if coding else wire
+        except DialectError as error:
+            log.warning("a request passes through: %s", error.reason)
+            self._observer.passed_through(error.reason)
+            request = self._request(passage, wire)
+            return exchange.Prepared(request, request.body, ((PASSTHROUGH, error.reason),), passthrough=error.reason)
+        return await self._prepare(self._request(passage, body), self._context, self._clock())
+
+    def _request(self, passage: Passage, body: bytes) -> exchange.Request:
+        assert passage.dialect is not None
+        headers = passage.downstream.headers
+        return exchange.Request(
+            upstream=passage.route.upstream.name,
+            dialect=passage.dialect,
+            path=passage.route.path,
+            body=body,
+            credential=identity.credential(headers, passage.downstream.query),
+            session=identity.session(headers),
+            agent=identity.agent(headers),
+            policy=identity.policy(headers),
+        )
+
+    async def _expired(self, passage: Passage, cause: Cause) -> None:
+        answer, name = passage.answer, passage.route.upstream.name
+        answer.failure = cause.value
+        if cause is Cause.DISCONNECTED:
+            log.info("the agent left; its request to upstream `%s` is cancelled", name)
+            return
+        log.warning("upstream `%s`: out of time (%s)", name, cause.value)
+        if not passage.downstream.started:
+            answer.status = 408 if cause is Cause.BODY else 504
+            message = f"upstream `{name}`: no answer in time ({cause.value})"
+            await self._say(passage.downstream, passage.route, passage.dialect, answer.status, message)
+
+    def _account(self, passage: Passage) -> None:
+        answer, route, now = passage.answer, passage.route, _now()
+        status = answer.status or CLIENT_CLOSED
+        if prepared := passage.prepared:
+            self.lifecycle.hold(self._settled(prepared, answer.tap, status), "settle")
+        self._observer.answered(
+            Answered(
+                upstream=route.upstream.name,
+                dialect=passage.dialect.name if passage.dialect else "",
+                agent=identity.agent(passage.downstream.headers),
+                method=passage.downstream.method,
+                status=status,
+                streamed=answer.streamed,
+                failure=answer.failure,
+                prepare_seconds=(passage.sent_up or now) - passage.began,
+                first_byte_seconds=answer.first_byte - passage.began if answer.first_byte else None,
+                seconds=now - passage.began,
+            )
+        )
+
+    async def _settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
+        await self._settle(prepared, self._context, tap.usage(), self._clock(), status=status)
+
+    async def _refuse(
+        self, downstream: Downstream, route: Route | None, dialect: Dialect | None, status: int, message: str
+    ) -> None:
+        log.info("refused with %d: %s", status, message)
+        self._observer.refused(status)
+        await self._say(downstream, route, dialect, status, message)
+
+    async def _say(
+        self, downstream: Downstream, route: Route | None, dialect: Dialect | None, status: int, message: str
+    ) -> None:
+        """An error of our own, in the shape that the agent's provider uses."""
+        if downstream.started:
+            return
+        shape = dialect or (self._routes.relative(family_of(route.upstream.dialect)) if route else None)
+        body = shape.error(status, message) if shape else _plain_error(message)
+        await downstream.reply(status, (JSON,), body)
+
+
+def _plain_error(message: str) -> bytes:
+    return msgspec.json.encode({"error": {"type": "holdfast_error", "message": message}})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

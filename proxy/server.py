@@ -1,0 +1,205 @@
+"""Serves the traffic port and the admin port in one process, and stops without dropping an answer.
+
+Rules of this room: the applications are arguments; signals belong to this room alone. On the first
+SIGTERM or SIGINT: readiness turns false and every answer closes its connection while new ones are still
+accepted; after `grace` seconds nothing new is accepted; after `patience` more, what is left is
+cancelled (hyper#3961; HAProxy's hard-stop-after). A second signal skips the waiting.
+It must not know what the applications do.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from proxy.lifecycle import Lifecycle
+from proxy.parser import StrictProtocol
+
+log = logging.getLogger("holdfast.server")
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Seconds."""
+
+    grace: float = 1.0
+    patience: float = 30.0
+    settle: float = 5.0
+    """For what follows the last answers: accounts, background work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+
+class Listener(uvicorn.Server):
+    """One port. Signals are handled once, for both."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int, *, share: bool = False) -> socket.socket:
+    """A bound socket; port 0 takes a free one. `share` lets several processes accept on it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if share:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    bound.set_inheritable(True)
+    return bound
+
+
+def address(bound: socket.socket) -> Address:
+    host, port = bound.getsockname()[:2]
+    return Address(host, port)
+
+
+def _listener(app: ASGIApp, drain: Drain, connections: int | None) -> Listener:
+    config = uvicorn.Config(
+        app,
+        http=StrictProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        # INVARIANT: TRANSPARENT - the upstream's own Server and Date headers, or none
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, round(drain.patience)),
+        limit_concurrency=connections,
+    )
+    return Listener(config)
+
+
+async def serve(
+    app: ASGIApp,
+    admin_app: ASGIApp | None,
+    *,
+    traffic: socket.socket,
+    admin: socket.socket | None,
+    lifecycle: Lifecycle,
+    close: Callable[[float], Awaitable[None]],
+    drain: Drain | None = None,
+    started: Callable[[Address, Address | None], None] = lambda traffic, admin: None,
+    stop: asyncio.Event | None = None,
+    connections: int | None = 2000,
+) -> None:
+    """Serve until a signal, or until `stop` is set; returns when everything is closed.
+
+    `started` is told both addresses once they accept; `close` finishes the traffic application.
+    """
+    drain, stop = drain or Drain(), stop or asyncio.Event()
+    ports = [(_listener(app, drain, connections), traffic)]
+    if admin_app is not None and admin is not None:
+        ports.append((_listener(admin_app, drain, None), admin))
+    running = [asyncio.get_running_loop().create_task(port.serve(sockets=[bound])) for port, bound in ports]
+    with _signals(stop, lambda: _force([port for port, _ in ports])):
+        try:
+            await _all_started([port for port, _ in ports], running)
+            started(address(traffic), address(admin) if admin and admin_app else None)
+            await _until(stop, running)
+            await _drain([port for port, _ in ports], running, lifecycle, drain)
+        finally:
+            await _stop([port for port, _ in ports], running)
+            await close(drain.settle)
+
+
+async def _all_started(listeners: list[Listener], running: list[asyncio.Task[None]]) -> None:
+    while not all(listener.started for listener in listeners):
+        if any(task.done() for task in running):
+            raise OSError("a port could not be served")
+        await asyncio.sleep(0.005)
+
+
+async def _until(stop: asyncio.Event, running: list[asyncio.Task[None]]) -> None:
+    stopping = asyncio.get_running_loop().create_task(stop.wait())
+    await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+
+
+async def _drain(
+    listeners: list[Listener], running: list[asyncio.Task[None]], lifecycle: Lifecycle, drain: Drain
+) -> None:
+    """The traffic port first, so that the admin port shows it happening."""
+    lifecycle.draining = True
+    log.info("draining: answers close their connections for %.1f s, then nothing new is accepted", drain.grace)
+    await asyncio.sleep(0 if listeners[0].force_exit else drain.grace)
+    listeners[0].should_exit = True
+    await asyncio.wait(running[:1])
+
+
+async def _stop(listeners: list[Listener], running: list[asyncio.Task[None]]) -> None:
+    for listener in listeners:
+        listener.should_exit = True
+        # the admin port's event streams never end by themselves
+        listener.config.timeout_graceful_shutdown = listener.config.timeout_graceful_shutdown and 1
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def _force(listeners: list[Listener]) -> None:
+    for listener in listeners:
+        listener.force_exit = listener.should_exit = True
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, force: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def caught() -> None:
+        if stop.is_set():
+            force()
+        stop.set()
+
+    try:
+        for number in SIGNALS:
+            loop.add_signal_handler(number, caught)
+    except (RuntimeError, ValueError, NotImplementedError):
+        # not the main thread: whoever started it there sets `stop`
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """In a fresh event loop of the fast kind where there is one."""
+
+    async def entered() -> None:
+        await main()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(entered())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
