@@ -1,0 +1,107 @@
+"""The head of a request: tools, system and the parameters that a provider's cache depends on.
+
+Rules of this room: a dialect says in a table where these stand; absent, null and empty are the same.
+A field that has no canonical form is known by its bytes, so reading is total.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Raw, Struct
+
+from policies.core.conversation import Head
+from proxy.dialects import Count
+from proxy.dialects.canonical import as_blocks, canonical, decode, identity, marked, raw_identity, unmarked
+from proxy.errors import DialectError
+
+Fields = Mapping[str, object]
+"""The decoded top-level fields of a request that a dialect asked for."""
+
+_MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)")
+_rest = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Layout(Struct, frozen=True):
+    """Where a dialect keeps what belongs to the head. Dotted names lead into objects."""
+
+    tools: tuple[str, ...]
+    system: tuple[str, ...]
+    parameters: tuple[str, ...]
+    """Of the cache identity: any change of one splits the cache."""
+    max_output: tuple[str, ...]
+    stand_down: Callable[[Fields], str]
+    also: tuple[str, ...] = ()
+    """Further top-level fields that `stand_down` looks at."""
+    count_tools: Callable[[list[object]], int] = len
+    streams: Callable[[str], bool] = lambda path: False
+    """Whether the path alone asks for a stream."""
+
+    def top_level(self) -> set[str]:
+        dotted = (*self.tools, *self.system, *self.parameters, *self.max_output, *self.also)
+        return {name.partition(".")[0] for name in dotted} | {"model", "stream", "cache_control"}
+
+
+def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
+    """The head of a request. DialectError where `rest` is no JSON object."""
+    fields = _fields(layout, rest)
+    tools = [fields.get(name) or [] for name in layout.tools]
+    system = [as_blocks(fields.get(name)) or [] for name in layout.system]
+    parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
+    plain: list[list[object]] = [list(map(unmarked, tools)), list(map(unmarked, system))]
+    return Head(
+        model=model_of(fields, path),
+        tools_hash=identity(plain[0]),
+        system_hash=identity(plain[1]),
+        parameters_hash=identity(parameters),
+        tokens=sum(count(canonical(part).decode()) for part in plain if any(part)),
+        tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
+        markers=_markers(tools)
+        + _markers([fields.get(name) for name in layout.system])
+        + (fields.get("cache_control") is not None),
+        stream=fields.get("stream") is True or layout.streams(path),
+        max_output=next(filter(None, (integer(pick(fields, name)) for name in layout.max_output)), None),
+        stand_down=layout.stand_down(fields),
+    )
+
+
+def pick(fields: object, dotted: str) -> object:
+    """The value at a dotted name, None where there is none."""
+    for name in dotted.split("."):
+        fields = fields.get(name) if isinstance(fields, Mapping) else None
+    return fields
+
+
+def integer(value: object) -> int | None:
+    """A value if it is a whole number that is not negative."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def model_of(fields: Fields, path: str) -> str:
+    """The model named in the body, else in the path (Gemini, Vertex, Azure)."""
+    named = fields.get("model")
+    if isinstance(named, str) and named:
+        return named
+    match = _MODEL_IN_PATH.search(path)
+    return unquote(match.group(1)) if match else ""
+
+
+def _fields(layout: Layout, rest: bytes) -> dict[str, object]:
+    try:
+        raw = _rest.decode(rest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise DialectError("malformed_json") from None
+    return {name: _field(bytes(raw[name])) for name in layout.top_level() if name in raw}
+
+
+def _field(raw: bytes) -> object:
+    try:
+        return decode(raw)
+    except ValueError:
+        return raw_identity(raw).hex()
+
+
+def _markers(values: list[object]) -> int:
+    """How many blocks or tools in these lists carry a marker."""
+    return sum(marked(item) for value in values if isinstance(value, list) for item in value)

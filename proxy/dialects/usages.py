@@ -1,0 +1,102 @@
+"""Usage as each provider reports it, brought into one form, from a whole answer or from a stream.
+
+Rules of this room: a table per provider says where each figure stands; None is "not reported". Only
+events that can carry usage are decoded. Reading never raises: what is odd is not usage.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+import msgspec
+from msgspec import Struct
+
+from policies.core.usage import Usage
+from proxy.dialects.heads import integer, pick
+from proxy.dialects.sse import LIMIT, Parser
+
+Normalise = Callable[[object], Usage]
+"""Makes usage of one provider's usage object."""
+
+_SPACE = b" \t\r\n\xef\xbb\xbf"
+
+
+class Source(Struct, frozen=True):
+    """Where one dialect's answers carry usage."""
+
+    places: tuple[str, ...]
+    """Dotted names of the usage object, the first found wins."""
+    hint: bytes
+    """Bytes that stand in every event that carries usage."""
+    normalise: Normalise
+
+
+def first(usage: object, *names: str) -> int | None:
+    """The first of these dotted names that holds a count."""
+    return next((found for name in names if (found := integer(pick(usage, name))) is not None), None)
+
+
+def total(*counts: int | None) -> int | None:
+    """Their sum; None where the first is not reported."""
+    return None if counts[0] is None else sum(count or 0 for count in counts)
+
+
+def reported(source: Source, body: bytes) -> Usage | None:
+    """Usage of a complete answer: an object, or a list of such (Gemini's streams without SSE)."""
+    value = _decoded(body)
+    parts = value if isinstance(value, list) else [value]
+    return reduce(merged, (_reported(source, part) for part in parts), None)
+
+
+class Reader:
+    """Reads the usage of an answer in passing: server-sent events, or JSON that is kept up to a limit."""
+
+    def __init__(self, source: Source, limit: int = LIMIT) -> None:
+        self._source = source
+        self._limit = limit
+        self._events: Parser | None = None
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._usage: Usage | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        if self._events is None and not self._kept:
+            chunk = chunk.lstrip(_SPACE)
+            if chunk and chunk[:1] not in b"{[":
+                self._events = Parser(self._limit)
+        if self._events is None:
+            self._keep(chunk)
+            return
+        for event in self._events.feed(chunk):
+            if self._source.hint in event.data:
+                self._usage = merged(self._usage, _reported(self._source, _decoded(event.data)))
+
+    def usage(self) -> Usage | None:
+        return reported(self._source, b"".join(self._kept)) if self._kept else self._usage
+
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._limit:
+            self._kept = [b"{"]  # stays unreadable, so nothing is reported
+        elif chunk:
+            self._kept.append(chunk)
+
+
+def merged(old: Usage | None, new: Usage | None) -> Usage | None:
+    """Two reports of one call. Counts are cumulative, and some servers repeat them as 0: the larger holds."""
+    if old is None or new is None:
+        return old if new is None else new
+    pairs = ((getattr(old, name), getattr(new, name)) for name in Usage.__struct_fields__)
+    return Usage(*(max((count for count in pair if count is not None), default=None) for pair in pairs))
+
+
+def _reported(source: Source, value: object) -> Usage | None:
+    places = (pick(value, name) for name in source.places)
+    found = next((item for item in places if isinstance(item, Mapping)), None)
+    return None if found is None else source.normalise(found)
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,146 @@
+"""The view that all dialects share: messages to blocks, and edits back into the bytes.
+
+Rules of this room: a dialect is data for this one class: how its parts are read, its markers, its
+tables. Nothing here depends on a provider. Reading never raises on odd content; changing raises
+DialectError where it would touch anything else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from policies.core.conversation import Block, BlockHash, Head, Kind, Message, Role
+from policies.core.usage import Usage
+from proxy.dialects import Count, UsageReader
+from proxy.dialects.canonical import canonical, decode, identity, raw_identity
+from proxy.dialects.parts import Object, Part, opaque
+from proxy.dialects.slices import Path, find_value, object_slices, replace_value
+from proxy.errors import DialectError
+
+_FIRST_LINE = 80  # characters kept of an observation's first line
+
+Parts = tuple[Role, list[Part]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One wire format, as data. Implements `Dialect`."""
+
+    name: str
+    list_key: str
+    recognises: Callable[[str], bool]
+    """Whether a POST to this path creates a model answer in this dialect."""
+    parts: Callable[[Object], Parts]
+    """The role and the parts of one decoded message."""
+    heading: Callable[[bytes, str, Count], Head]
+    reported: Callable[[bytes], Usage | None]
+    """Usage of a complete JSON answer."""
+    usage_reader: Callable[[], UsageReader]
+    error: Callable[[int, str], bytes]
+    message_tokens: int
+    """Structure around each message."""
+    text_type: str = "text"
+    """The type of a text part in user content."""
+    marker: Callable[[bool], bytes] | None = None
+    """The cache marker as a JSON member; None where the provider has none."""
+
+    def head(self, rest: bytes, path: str, count: Count) -> Head:
+        return self.heading(rest, path, count)
+
+    def usage(self, body: bytes) -> Usage | None:
+        return self.reported(body)
+
+    def message(self, raw: bytes, count: Count) -> Message:
+        raw = bytes(raw)
+        role, parts = self._read(raw)
+        blocks = tuple(_block(part, index, count) for index, part in enumerate(parts))
+        return Message(role, blocks, raw, self.message_tokens + sum(block.tokens for block in blocks))
+
+    def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
+        _, parts = self._read(raw)
+        for index, words in edits:
+            place = _part(parts, index).content
+            if place is None:
+                raise DialectError("not_editable")
+            start, end = find_value(raw, place)
+            raw = raw[:start] + _reshaped(raw[start:end], words) + raw[end:]
+        return raw
+
+    def mark(self, raw: bytes, index: int, long: bool) -> bytes:
+        part = _part(self._read(raw)[1], index)
+        if part.marked:
+            return raw
+        if self.marker is None or part.mark is None:
+            raise DialectError("not_markable")
+        return self._with_member(raw, part.mark, self.marker(long))
+
+    def _with_member(self, raw: bytes, path: Path, member: bytes) -> bytes:
+        start, end = find_value(raw, path)
+        value = raw[start:end]
+        if value.startswith(b'"'):
+            block = b'[{"type":"%b","text":%b,%b}]' % (self.text_type.encode(), value, member)
+            return replace_value(raw, path, block)
+        return raw[:start] + _joined(value, member) + raw[end:]
+
+    def _read(self, raw: bytes) -> Parts:
+        try:
+            value = decode(raw)
+        except ValueError:
+            return Role.USER, [_unreadable(raw)]
+        return self.parts(value) if isinstance(value, dict) else (Role.USER, [opaque(value)])
+
+
+def _unreadable(raw: bytes) -> Part:
+    """A message that means different things to different readers: its identity is its bytes."""
+    return Part(Kind.OPAQUE, raw_identity(raw), raw.decode(errors="replace"))
+
+
+def _block(part: Part, index: int, count: Count) -> Block:
+    words = part.text
+    seen = words if part.kind is Kind.OBSERVATION else ""
+    return Block(
+        kind=part.kind,
+        hash=BlockHash(part.identity if isinstance(part.identity, bytes) else identity(part.identity)),
+        tokens=part.extra + (count(words) if words else 0),
+        index=index,
+        marked=part.marked,
+        markable=part.mark is not None,
+        call_id=part.call_id,
+        tool=part.tool,
+        failed=part.failed,
+        bound=part.bound,
+        editable=part.content is not None,
+        lines=seen.count("\n") + (not seen.endswith("\n")) if seen else 0,
+        first_line=seen.lstrip().partition("\n")[0].rstrip()[:_FIRST_LINE],
+    )
+
+
+def _joined(value: bytes, member: bytes) -> bytes:
+    """An object with one more member; some clients send the marker's key with null (pydantic-ai)."""
+    for key, start, end in object_slices(value):
+        if member.startswith(b'"%b":' % key.encode()):
+            return value[:start] + member.partition(b":")[2] + value[end:]
+    return value[:-1] + b"," + member + value[-1:]
+
+
+def _part(parts: list[Part], index: int) -> Part:
+    if not 0 <= index < len(parts):
+        raise DialectError("no_such_block")
+    return parts[index]
+
+
+def _reshaped(old: bytes, words: str) -> bytes:
+    """`words` in the shape of the value they replace: a string, a list of one text part, or an object."""
+    try:
+        new = msgspec.json.encode(words)
+    except UnicodeEncodeError:
+        raise DialectError("not_text") from None
+    if old.startswith(b'"'):
+        return new
+    value = msgspec.json.decode(old)
+    if isinstance(value, list):
+        kind = value[0].get("type", "text")
+        return b'[{"type":%b,"text":%b}]' % (canonical(kind), new)
+    key = next(iter(value)) if len(value) == 1 else "output"
+    return b"{%b:%b}" % (canonical(key), new)
