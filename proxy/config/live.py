@@ -52,8 +52,9 @@ class Live:
         return self._settings.routes
 
     def poll(self, now: float) -> Reloaded | None:
-        """Reload where a file has changed; None where nothing was done. `now`: monotonic seconds."""
-        if now - self._looked < INTERVAL:
+        """Reload where a file has changed; None where nothing was done."""
+        # a clock that was set back must not keep us from looking
+        if abs(now - self._looked) < INTERVAL:
             return None
         self._looked = now
         # the contents, not their times: an editor may save twice within the resolution of a file system's clock

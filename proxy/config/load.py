@@ -73,6 +73,7 @@ def load_settings(request: Request) -> Settings:
         routes=resolve_routes(parsed, table, named.policies),
         limits=parsed.limits,
         drain=parsed.drain,
+        log_level=parsed.log_level,
         sources=(*([str(request.file)] if request.file else []), *named.paths),
         notes=named.notes,
     )

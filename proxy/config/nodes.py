@@ -7,7 +7,7 @@ new one, so that a variable or a flag laid over a file keeps saying where it cam
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxy.errors import ConfigError
 
@@ -87,6 +87,17 @@ def overlay(table: Table, path: tuple[str, ...], node: Node) -> Table:
         node = overlay(inner, tuple(rest), node)
     place = old.place if old and rest else node.place
     return Table({**table.entries, key: Entry(place, node)}, table.place)
+
+
+def plain(node: Node) -> Any:
+    """The values alone, as JSON has them."""
+    match node:
+        case Table():
+            return {key: plain(entry.node) for key, entry in node.entries.items()}
+        case Items():
+            return [plain(item) for item in node.items]
+        case Scalar():
+            return node.value
 
 
 def masked(text: str) -> str:

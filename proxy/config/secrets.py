@@ -3,6 +3,7 @@
 Rules of this room: no message repeats one; what can be guessed is refused.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from proxy.config.settings import Secret, Settings
 from proxy.errors import ConfigError
 
 SHORTEST = 16  # characters
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def secret(key: str, file: str | None, environ: Mapping[str, str]) -> Secret | None:
@@ -36,6 +36,13 @@ def secret_text(path: Path) -> str:
 
 def check_admin(settings: Settings, place: Place) -> None:
     """The admin port shows prompts and tool output: beyond loopback only with a token."""
-    if settings.admin_token is None and settings.admin_host not in LOOPBACK:
+    if settings.admin_token is None and not _is_loopback(settings.admin_host):
         help = "set HOLDFAST_ADMIN_TOKEN or `admin_token_file`"
         raise ConfigErrors([place.error("`admin_host` is not loopback and has no token", help)])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -103,6 +103,7 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     timeouts: Timeouts = Timeouts()
     drain: Duration = 30.0
     """How long open requests may go on after the program was asked to stop."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Secret:
@@ -151,6 +152,7 @@ class Settings(Struct, frozen=True):
     routes: Routes
     limits: Limits
     drain: float
+    log_level: str
     sources: tuple[str, ...] = ()
     """Files that these settings were read from; watched for changes."""
     notes: tuple[str, ...] = ()

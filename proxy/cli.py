@@ -1,0 +1,186 @@
+"""The command line: arguments to values, errors to one line and an exit status.
+
+Rules of this room: `COMMANDS` is the one list of what there is; a command's body is elsewhere, and
+is imported when it runs, so that `--help` is quick. The environment is read here and nowhere else.
+Exit status: 0 done, 1 failed, 2 bad usage or configuration.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from proxy.commands import flags
+from proxy.commands.terminal import Terminal, complain, wants_colour
+from proxy.errors import ConfigError, ProxyError
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a command gets."""
+
+    args: argparse.Namespace
+    environ: Mapping[str, str]
+    terminal: Terminal
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    help: str
+    example: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Call], int]
+
+
+def _serve(call: Call) -> int:
+    from proxy.commands import serve
+    from proxy.config import load_settings
+
+    request = serve.request(call.args, call.environ)
+    return serve.run(load_settings(request), request, call.clock)
+
+
+def _policy_check(call: Call) -> int:
+    from proxy.commands import policy
+
+    return policy.check(call.args.files, call.terminal)
+
+
+def _policy_show(call: Call) -> int:
+    from proxy.commands import policy
+
+    return policy.show(call.args.name, call.args.effective, call.terminal)
+
+
+def _policy_schema(call: Call) -> int:
+    from proxy.commands import policy
+
+    return policy.schema(call.terminal)
+
+
+def _models(call: Call) -> int:
+    from proxy.commands import models
+
+    return models.one(call.args.name, call.terminal) if call.args.name else models.every(call.terminal)
+
+
+COMMANDS = (
+    Command(
+        "serve",
+        "run the proxy",
+        "holdfast serve --policy observe --upstream local=http://127.0.0.1:8000",
+        flags.serve,
+        _serve,
+    ),
+    Command(
+        "policy check",
+        "validate policy files",
+        "holdfast policy check policies/*.yaml",
+        flags.policy_check,
+        _policy_check,
+    ),
+    Command(
+        "policy show",
+        "print a policy, with every default filled in where asked",
+        "holdfast policy show default --effective",
+        flags.policy_show,
+        _policy_show,
+    ),
+    Command(
+        "policy schema",
+        "print the JSON Schema of policy files, for editors",
+        "holdfast policy schema > policy.schema.json",
+        flags.none,
+        _policy_schema,
+    ),
+    Command(
+        "models",
+        "prices, limits and cache rules of models, each with its source",
+        "holdfast models claude-sonnet-4-5",
+        flags.models,
+        _models,
+    ),
+)
+
+GROUPS = {"policy": "check, print and describe policy files"}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{self.prog}: {message}; see `{self.prog} --help`")
+        sys.exit(MISUSED)
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run a command; the exit status."""
+    environ = os.environ if environ is None else environ  # noqa: TID251  the one place that reads it
+    args = _parser().parse_args(argv)
+    terminal = Terminal(colour=wants_colour(sys.stdout, environ), json=getattr(args, "format", "") == "json")
+    command: Command = args.command
+    try:
+        return command.run(Call(args, environ, terminal, time.time))  # noqa: TID251  the clock of the program
+    except ConfigError as error:
+        complain(str(error))
+        return MISUSED
+    except (ProxyError, OSError) as error:
+        return _failed(error)
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _failed(error: ProxyError | OSError) -> int:
+    if isinstance(error, BrokenPipeError):
+        # whoever read the output (`| head`) has seen enough; nothing more can be written, not even on exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    complain(f"holdfast: {' '.join(str(error).split())}")
+    return FAILED
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="holdfast", description="A proxy that keeps prompt caches warm and shows why they were lost.")
+    parser.add_argument("--version", action="version", version=f"holdfast {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    groups: dict[str, argparse._SubParsersAction[Parser]] = {}
+    for command in COMMANDS:
+        group, _, name = command.name.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = commands.add_parser(group, help=GROUPS[group]).add_subparsers(
+                metavar="COMMAND", required=True
+            )
+        _add(groups.get(group, commands), name, command)
+    return parser
+
+
+def _add(commands: "argparse._SubParsersAction[Parser]", name: str, command: Command) -> None:
+    parser = commands.add_parser(
+        name,
+        help=command.help,
+        description=command.help[0].upper() + command.help[1:] + ".",
+        epilog=f"example:\n  {command.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a flag added later must not change what an abbreviation meant
+    )
+    command.arguments(parser)
+    parser.set_defaults(command=command)
+
+
+def _version() -> str:
+    try:
+        return version("holdfast")
+    except PackageNotFoundError:  # run from a checkout
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

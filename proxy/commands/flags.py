@@ -1,0 +1,63 @@
+"""The flags of each command.
+
+Rules of this room: names and texts only; nothing heavy is imported, for `--help` passes here. A flag
+of `serve` that is not given is None, so that the file and the environment are asked.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+
+def none(parser: ArgumentParser) -> None:
+    """No flags."""
+
+
+def serve(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", help="address of the traffic port (127.0.0.1)")
+    parser.add_argument("--port", help="traffic port (8787); 0 takes a free one")
+    parser.add_argument("--admin-port", help="port of metrics and inspector (8788); 0 takes a free one")
+    parser.add_argument("--policy", metavar="NAME-or-FILE", default="", help="one policy for everything")
+    parser.add_argument(
+        "--upstream",
+        metavar="NAME=URL",
+        action="append",
+        default=[],
+        type=_upstream,
+        help="a provider's URL; a known name (anthropic, openai, gemini, ...) keeps its dialect; may be repeated",
+    )
+    parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///FILE")
+    parser.add_argument("--record", metavar="DIR", help="record every exchange here, for `replay`")
+    parser.add_argument("--workers", help="processes that share the traffic port (1)")
+    _config(parser)
+
+
+def _upstream(text: str) -> tuple[str, str]:
+    name, equals, url = text.partition("=")
+    if not name or not equals or not url:
+        raise ArgumentTypeError("write NAME=URL, for instance local=http://127.0.0.1:8000")
+    return name, url
+
+
+def _config(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", help="holdfast.yaml (~/.config/holdfast/holdfast.yaml where that exists)"
+    )
+
+
+def policy_check(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a policy file, or the name of a preset")
+    _format(parser)
+
+
+def policy_show(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME-or-FILE", help="a preset (default, observe, ...) or a file")
+    parser.add_argument("--effective", action="store_true", help="fill in every default")
+    _format(parser)
+
+
+def models(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a model, as requests name it: every figure of it")
+    _format(parser)
+
+
+def _format(parser: ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
