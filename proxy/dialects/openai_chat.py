@@ -49,7 +49,8 @@ _TEXTS = frozenset({"text", "refusal"})
 # A breakpoint may stand on these; `image_url`, `input_audio` and `file` as the package's types have it.
 _MARKABLE = frozenset({"text", "image_url", "input_audio", "file"})
 # Guide "Images and vision": 85 + 170 for each of four tiles of 1024 x 1024; low detail 85. Sound and files: a guess.
-_MEDIA_TOKENS = {"image_url": 765, "input_audio": 500, "file": 1500}
+OPENAI_IMAGE_TOKENS = 765
+_MEDIA_TOKENS = {"image_url": OPENAI_IMAGE_TOKENS, "input_audio": 500, "file": 1500}
 _LOW_DETAIL = 85
 _KNOWN = frozenset({"role", "content", "tool_calls", "function_call", "refusal", "tool_call_id", *_REASONING})
 
@@ -181,6 +182,7 @@ _SOURCE = Source(places=("usage", "x_groq.usage"), hint=b'"usage"', normalise=_n
 
 
 def openai_error(status: int, message: str) -> bytes:
+    """The one shape of OpenAI's errors, in both of its APIs."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": None}})
 

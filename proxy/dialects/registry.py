@@ -2,9 +2,11 @@
 
 from proxy.dialects import Dialect
 from proxy.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from proxy.dialects.gemini import GEMINI
 from proxy.dialects.openai_chat import OPENAI_CHAT
+from proxy.dialects.openai_responses import OPENAI_RESPONSES
 
-DIALECTS: tuple[Dialect, ...] = (ANTHROPIC_MESSAGES, OPENAI_CHAT)
+DIALECTS: tuple[Dialect, ...] = (ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES, GEMINI)
 
 
 def by_name(name: str) -> Dialect:

@@ -8,6 +8,7 @@ Every failure is a DialectError with a fixed word. It must not know any wire for
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, islice, repeat
+from operator import sub
 from typing import TypeVar
 
 import msgspec
@@ -168,17 +169,14 @@ def _uniform(body: bytes, begin: int, elements: Sequence[Raw]) -> tuple[list[int
     comma = _COMMA.match(body, first + len(elements[0])) if len(elements) > 1 else None
     separator = comma.group() if comma else b","
     step = len(separator)
-    starts = list(accumulate(map(len, elements), lambda at, size: at + size + step, initial=first))
+    starts = list(accumulate(map(step.__add__, map(len, elements)), initial=first))
     stop = starts.pop() - step if elements else first
     closing = _CLOSE_LIST.match(body, stop)
     if closing is None:
         return None
-    between = (start - step for start in starts[1:])
-    if not all(map(body.startswith, repeat(separator), between)):
+    if not all(map(body.startswith, repeat(separator), map(sub, starts[1:], repeat(step)))):
         return None
-    if not set(map(body.__getitem__, starts)).isdisjoint(SPACE):
-        return None
-    return starts, closing.end() - 1
+    return (starts, closing.end() - 1) if set(map(body.__getitem__, starts)).isdisjoint(SPACE) else None
 
 
 def _cut(body: bytes, key: str, elements: Sequence[Raw], begin: int, starts: list[int], end: int) -> Split | None:
