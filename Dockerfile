@@ -4,12 +4,12 @@ ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY requirements/build.txt requirements/image.txt requirements/
+COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python3 -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt \
  && python3 -m venv --without-pip /opt/holdfast \
  && /opt/build/bin/pip --python /opt/holdfast/bin/python install \
-      --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/image.txt
+      --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
 COPY policies policies
 COPY metrics metrics
@@ -30,7 +30,7 @@ ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER 65532:65532
 VOLUME /var/lib/holdfast
-# 8787: agents. 8788: metrics and inspector, on loopback inside the container until a token is configured.
+# 8787: agents. 8788: metrics, on loopback inside the container until a token is configured.
 EXPOSE 8787 8788
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["python3", "-c", \
   "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1', 8787, timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]

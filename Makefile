@@ -16,7 +16,7 @@ BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $
 bin := .venv/bin
 stamp := .venv/.complete
 
-.PHONY: setup demo test check bench clean lock image
+.PHONY: setup demo test check bench docs clean lock image
 
 setup: $(stamp)
 
@@ -51,12 +51,14 @@ bench: $(stamp)
 	@for script in bench/*.py; do case $$script in */__init__.py|*/_*) continue;; esac; \
 		echo "== $$script"; $(bin)/python $$script; done
 
+docs: $(stamp)
+	$(bin)/python docs/settings_page.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+
 lock: $(stamp)
 	@compile() { $(bin)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile --upgrade -o requirements/runtime.txt; \
-	compile --upgrade --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
-	compile --upgrade --extra redis -c requirements/runtime.txt -o requirements/image.txt
+	compile --upgrade --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --upgrade --group pyproject.toml:build -o requirements/build.txt
 

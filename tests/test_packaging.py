@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 PACKAGES = ("policies", "metrics", "proxy")
-LOCKS = ("build", "dev", "image", "runtime")
+LOCKS = ("build", "dev", "runtime")
 SIZE_LIMIT = 150 * 2**20
 
 # Modules that need an extra, and the distribution's module that they miss without it.
@@ -133,8 +133,7 @@ def test_every_pin_of_a_lock_has_hashes_and_no_lock_names_a_host(root: Path, loc
 
 def test_the_locks_agree_on_versions(root: Path) -> None:
     runtime, build = _pins(root, "runtime"), _pins(root, "build")
-    for lock in ("dev", "image"):
-        assert runtime.items() <= _pins(root, lock).items()
+    assert runtime.items() <= _pins(root, "dev").items()
     assert build.items() <= _pins(root, "dev").items()
 
 
@@ -151,7 +150,7 @@ def test_the_image_runs_as_a_numeric_user_from_a_chosen_base(root: Path) -> None
     text = (root / "Dockerfile").read_text(encoding="utf-8")
     assert text.count("FROM ${BASE}") == 2
     assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE)
-    assert "--require-hashes -r requirements/image.txt" in text
+    assert "--require-hashes -r requirements/runtime.txt" in text
     assert "HEALTHCHECK" in text
     copied = re.findall(r"^COPY (?!--)(.*) \S+$", text, re.MULTILINE)
     allowed = (root / ".dockerignore").read_text(encoding="utf-8")
