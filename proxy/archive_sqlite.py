@@ -13,11 +13,11 @@ from proxy.archive import ID, MAX_AGE, Archive, MemoryArchive, content_digest, i
 from proxy.errors import StoreError
 from proxy.store.bounds import Bounds
 from proxy.store.codec import compress, decompress
-from proxy.store.database import TIMEOUT, Database, Schema, open_database, reclaim, writing
+from proxy.store.database import TIMEOUT, Database, Schema, open_database, writing
 from proxy.store.open import store_path
 
 SCHEMA = Schema(
-    name="archive",
+    name="an archive",
     application_id=int.from_bytes(b"HFar"),
     steps=(
         (
@@ -67,8 +67,7 @@ class SqliteArchive:
         dropped = 0
         while some := await self.database.run(partial(_prune, self._bounds, now)):
             dropped += some
-        while dropped and await self.database.run(reclaim):
-            pass
+        await self.database.reclaim()
         return dropped
 
     async def size(self) -> int:

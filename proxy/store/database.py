@@ -75,6 +75,11 @@ class Database:
             raise StoreError(f"`{self.path}` is closed") from None
         return await asyncio.wrap_future(future)
 
+    async def reclaim(self) -> None:
+        """Gives the room of what was dropped back to the disk, in small transactions."""
+        while await self.run(reclaim):
+            pass
+
     async def close(self) -> None:
         """Waits for what is in flight. A second time does nothing."""
         try:
@@ -119,7 +124,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def reclaim(connection: sqlite3.Connection) -> bool:
-    """Gives some of the room of what was dropped back to the disk; returns whether there is more."""
+    """Gives some room back; returns whether there is more."""
     (before,) = connection.execute("PRAGMA freelist_count").fetchone()
     # Not `execute`: that steps once, and this statement frees one page a step without giving a row.
     connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
@@ -182,7 +187,7 @@ def _header(connection: sqlite3.Connection, schema: Schema, path: Path) -> int:
     if (application_id, version, tables) == (0, 0, 0):
         return 0
     if application_id != schema.application_id:
-        raise StoreError(f"`{path}` is not a {schema.name} of Holdfast; name another file")
+        raise StoreError(f"`{path}` is not {schema.name} of Holdfast; name another file")
     if version > schema.version:
         raise StoreError(
             f"`{path}` was written by a newer Holdfast (schema {version}, this one knows {schema.version}); "

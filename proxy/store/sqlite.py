@@ -13,12 +13,12 @@ from pathlib import Path
 from policies.core.lineage import Outcome, Record
 from proxy.store.bounds import MEGABYTE, Bounds
 from proxy.store.codec import decode, encode
-from proxy.store.database import TIMEOUT, Database, Schema, open_database, reading, reclaim, writing
+from proxy.store.database import TIMEOUT, Database, Schema, open_database, reading, writing
 
 SQLITE_BOUNDS = Bounds(max_bytes=2_000 * MEGABYTE)
 
 SCHEMA = Schema(
-    name="store",
+    name="a store",
     application_id=int.from_bytes(b"HFst"),
     steps=(
         (
@@ -78,8 +78,7 @@ class SqliteStore:
         dropped = 0
         while some := await self.database.run(partial(_prune, self._bounds, now)):
             dropped += some
-        while dropped and await self.database.run(reclaim):
-            pass
+        await self.database.reclaim()
         return dropped
 
     async def close(self) -> None:

@@ -13,8 +13,8 @@ import pytest
 from proxy.errors import StoreError
 from proxy.store.database import Database, Schema, open_database, reclaim, writing
 
-SCHEMA = Schema("store", 77, (("CREATE TABLE one (a)",),))
-NEWER = Schema("store", 77, (*SCHEMA.steps, ("CREATE TABLE two (a)", "INSERT INTO one VALUES (2)")))
+SCHEMA = Schema("a store", 77, (("CREATE TABLE one (a)",),))
+NEWER = Schema("a store", 77, (*SCHEMA.steps, ("CREATE TABLE two (a)", "INSERT INTO one VALUES (2)")))
 
 
 def _value(database: Database, query: str) -> Any:
@@ -75,7 +75,7 @@ def test_a_file_of_an_older_version_is_brought_up_to_date_and_keeps_its_rows(tmp
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     _close(open_database(path, SCHEMA))
-    broken = Schema("store", 77, (*SCHEMA.steps, ("CREATE TABLE two (a)", "CREATE TABLE two (a)")))
+    broken = Schema("a store", 77, (*SCHEMA.steps, ("CREATE TABLE two (a)", "CREATE TABLE two (a)")))
     with pytest.raises(StoreError, match="SQLite refused it"):
         open_database(path, broken)
     database = open_database(path, SCHEMA)
