@@ -13,6 +13,9 @@ from proxy.deadline import Cause, Deadline
 from proxy.headers import Pair
 from proxy.limits import Limits
 
+EXTENSION = "holdfast"
+"""Where a server leaves what ASGI has no place for: `target` and `headers` as received."""
+
 CLOSE: Pair = (b"connection", b"close")
 
 
@@ -30,6 +33,12 @@ class Downstream:
         self.raw_path: bytes = scope["raw_path"]
         self.query: bytes = scope["query_string"]
         self.headers: Sequence[Pair] = scope["headers"]
+        """Lower case, for reading."""
+        exact = scope.get("extensions", {}).get(EXTENSION, {})
+        self.received: Sequence[Pair] = exact.get("headers", self.headers)
+        """As received, for sending on."""
+        self.raw_query = self.query or (b"" if exact.get("target", b"").endswith(b"?") else None)
+        """None where there is not even a `?`."""
         self.send = send
         self.started = False
         self._receive = receive
@@ -84,10 +93,12 @@ class Downstream:
     def body_is_in(self) -> bool:
         return not self._more
 
-    async def start(self, status: int, headers: Sequence[Pair]) -> None:
+    async def start(self, status: int, headers: Sequence[Pair], reason: bytes | None = None) -> None:
+        """`reason`: the upstream's, for a server that can send it on."""
         self.started = True
         sent = [*headers, CLOSE] if self._closing() else list(headers)
-        await self.send({"type": "http.response.start", "status": status, "headers": sent})
+        message = {"type": "http.response.start", "status": status, "headers": sent}
+        await self.send(message if reason is None else {**message, "reason": reason})
 
     async def write(self, chunk: bytes) -> None:
         await self.send({"type": "http.response.body", "body": chunk, "more_body": True})

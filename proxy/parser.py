@@ -1,15 +1,18 @@
-"""uvicorn's HTTP protocol, with a bound on how long and how large a request's head may be.
+"""uvicorn's HTTP protocol: heads within bounds on the way in, exact in both directions.
 
-uvicorn 0.54 has neither: a megabyte of headers is taken in, and a connection that sends one byte of
-them now and then is kept for ever (50 of 50 connections of slowhttptest). Rules of this room: only what
-must happen before there is a request; everything else about it is `limits.py`. It must not know
-applications.
+uvicorn 0.54 takes in a megabyte of headers, keeps a connection that sends one byte of them now and
+then for ever (50 of 50 connections of slowhttptest), lower-cases header names both ways and words the
+status line itself. Rules of this room: only what the ASGI interface cannot say; everything else about a
+request is `limits.py`. It must not know applications.
 """
 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from proxy.downstream import EXTENSION
 
 HEAD_SECONDS = 10.0
 """For a head, from its first byte; as nginx's client_header_timeout, but shorter."""
@@ -46,11 +49,20 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_bytes = 0
+        self._cased: list[tuple[bytes, bytes]] = []
         self._wait_for_head(HEAD_SECONDS)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._cased.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._head_is_in()
+        self.scope["extensions"] = {EXTENSION: {"target": self.url, "headers": self._cased}}
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, _with_exact_heads(app, cycle))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -70,3 +82,39 @@ class StrictProtocol(HttpToolsProtocol):
     def _hang_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _with_exact_heads(app: ASGIApp, cycle: RequestResponseCycle) -> Any:
+    async def send(message: Message) -> None:
+        if "reason" in message and not cycle.response_started:
+            _write_head(cycle, message)
+        else:
+            await cycle.send(message)  # type: ignore[arg-type]
+
+    async def entered(scope: Scope, receive: Receive, _: Send) -> None:
+        await app(scope, receive, send)
+
+    return entered
+
+
+def _write_head(cycle: RequestResponseCycle, message: Message) -> None:
+    """As uvicorn does, but with names and reason as given. The application vouches for their syntax."""
+    if cycle.disconnected:
+        return
+    status, lines = message["status"], list(message["headers"])
+    named = {name.lower(): value for name, value in lines}
+    cycle.response_started, cycle.waiting_for_100_continue = True, False
+    cycle.chunked_encoding = False
+    if cycle.scope["method"] != "HEAD" and status not in (204, 304):
+        if b"content-length" in named:
+            cycle.expected_content_length = int(named[b"content-length"])
+        else:
+            cycle.chunked_encoding = True
+            lines.append((b"transfer-encoding", b"chunked"))
+    if b"close" in named.get(b"connection", b""):
+        cycle.keep_alive = False
+    elif not cycle.keep_alive:
+        lines.append((b"connection", b"close"))
+    head = [b"HTTP/1.1 %d %b\r\n" % (status, message["reason"])]
+    head += [b"%b: %b\r\n" % line for line in lines]
+    cycle.transport.write(b"".join(head) + b"\r\n")

@@ -25,8 +25,6 @@ log = logging.getLogger("holdfast.relay")
 CLIENT_CLOSED = 499
 """nginx's status for an agent that left before its answer; never sent."""
 
-BODILESS = (204, 304)
-
 OpenTap = Callable[[int, Sequence[Pair]], Tap]
 
 
@@ -83,11 +81,15 @@ async def _head(pool: Pool, outgoing: Outgoing) -> httpx.Response:
 async def _start(response: httpx.Response, headers: list[Pair], downstream: Downstream, extra: Sequence[Pair]) -> None:
     if not 200 <= response.status_code < 600 or not valid(headers):
         raise UpstreamError("the upstream's answer has an invalid head")
-    kept = response_headers(headers, extra)
-    if response.status_code in BODILESS:
-        # the server checks a stated length against the body it is given, and these have none
-        kept = tuple(pair for pair in kept if pair[0].lower() != b"content-length")
-    await downstream.start(response.status_code, kept)
+    reason = response.extensions.get("reason_phrase", b"")
+    await downstream.start(response.status_code, _framed(response, response_headers(headers, extra)), reason)
+
+
+def _framed(response: httpx.Response, headers: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    """Without the length that a 204 must not state (RFC 9110, section 8.6)."""
+    if response.status_code != 204:
+        return headers
+    return tuple(pair for pair in headers if pair[0].lower() != b"content-length")
 
 
 async def _body(

@@ -97,7 +97,7 @@ class ReverseProxy:
         elif first(downstream.headers, b"upgrade").lower() == b"websocket":
             # Codex takes this status as the order to go on over plain HTTP, where its turns can be seen
             await self._refuse(downstream, None, None, 426, "WebSocket is not relayed here: use HTTP")
-        elif route := self._routes.find(downstream.raw_path, downstream.query, downstream.headers):
+        elif route := self._routes.find(downstream.raw_path, downstream.raw_query, downstream.headers):
             await self._pass(Passage(downstream, route, self._routes.dialect(route, downstream.method), _now()))
         else:
             await self._refuse(downstream, None, None, 404, "no upstream is configured for this path")
@@ -151,7 +151,7 @@ class ReverseProxy:
     async def _passing(self, passage: Passage, deadline: Deadline) -> Outgoing:
         """A request that nothing looks into: its body passes chunk by chunk."""
         downstream, route = passage.downstream, passage.route
-        headers = request_headers(downstream.headers)
+        headers = request_headers(downstream.received)
         if not has_body(downstream.headers):
             await downstream.whole_body(deadline)
             return Outgoing(downstream.method, route.target, headers, None)
@@ -166,7 +166,7 @@ class ReverseProxy:
         wire = await downstream.whole_body(deadline)
         deadline.allow(route.upstream.timeouts.first_byte, Cause.FIRST_BYTE)
         prepared = passage.prepared = await self._prepared(passage, wire)
-        headers = request_headers(downstream.headers)
+        headers = request_headers(downstream.received)
         if prepared.body is prepared.request.body:
             # INVARIANT: TRANSPARENT - not edited, so the very bytes that came, still encoded
             return Outgoing(downstream.method, route.target, with_length(headers, len(wire)), WholeBody(wire))

@@ -62,8 +62,8 @@ class Routes:
         self._dialects = tuple(dialects)
         self._families = {name: _default(upstreams, name) for name in (ANTHROPIC, OPENAI, GEMINI)}
 
-    def find(self, raw_path: bytes, query: bytes, headers: Sequence[Pair]) -> Route | None:
-        """Where this request goes; None where nothing is configured for it."""
+    def find(self, raw_path: bytes, query: bytes | None, headers: Sequence[Pair]) -> Route | None:
+        """Where this request goes; None where nothing is configured for it. `query` is None where there is no `?`."""
         name, slash, rest = raw_path[1:].partition(b"/")
         if upstream := self._named.get(name):
             return _route(upstream, slash + rest or b"/", query)
@@ -104,6 +104,6 @@ def _default(upstreams: Sequence[Upstream], name: str) -> Upstream | None:
     return next((upstream for upstream in of_family if upstream.name == name), next(iter(of_family), None))
 
 
-def _route(upstream: Upstream, raw_path: bytes, query: bytes) -> Route:
+def _route(upstream: Upstream, raw_path: bytes, query: bytes | None) -> Route:
     target = upstream.base_path + raw_path
-    return Route(upstream, raw_path.decode("latin-1"), target + b"?" + query if query else target)
+    return Route(upstream, raw_path.decode("latin-1"), target if query is None else target + b"?" + query)

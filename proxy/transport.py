@@ -96,16 +96,18 @@ class RawTransport(AiohttpTransport):
                     total=None, connect=timeout["pool"] + timeout["connect"], sock_connect=timeout["connect"]
                 ),
             )
-        return httpx.Response(response.status, headers=list(response.raw_headers), stream=RawStream(response))
+        return httpx.Response(
+            response.status,
+            headers=list(response.raw_headers),
+            stream=RawStream(response),
+            extensions={"reason_phrase": (response.reason or "").encode("latin-1", "replace")},
+        )
 
 
 def _url(request: httpx.Request) -> URL:
     """The origin with the target's bytes: `encoded` keeps yarl from touching them."""
-    path, _, query = request.extensions["target"].decode("ascii").partition("?")
-    origin = request.url
-    return URL.build(
-        scheme=origin.scheme, host=origin.host, port=origin.port, path=path, query_string=query, encoded=True
-    )
+    target, origin = request.extensions["target"].decode("ascii"), request.url
+    return URL.build(scheme=origin.scheme, host=origin.host, port=origin.port, path=target, encoded=True)
 
 
 def _headers(request: httpx.Request) -> CIMultiDict[str]:

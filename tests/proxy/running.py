@@ -1,13 +1,18 @@
 """A real proxy on a free port, with a small dialect of its own and a driver that records.
 
-The dialect recognises `.../messages` and `.../chat/completions`; usage is whatever number of input tokens the answer names.
+The dialect recognises `.../messages` and `.../chat/completions`; usage is the number of input tokens
+that the answer names.
 """
 
 import asyncio
+import functools
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
+
+import uvloop
 
 from policies.core.usage import Usage
 from proxy import exchange
@@ -139,13 +144,12 @@ async def proxy(
     reader: Callable[[], Reader] = Reader,
     drain: Drain | None = None,
     ready: Ready = always_ready,
-    transport: Callable[[Upstream], object] = open_transport,
 ) -> AsyncIterator[Running]:
     driver, recorder, lifecycle = driver or Driver(), Recorder(), Lifecycle()
     app = ReverseProxy(
         Routes(upstreams, dialects(reader)),
         _pools(upstreams),
-        exchange.Context(),
+        cast(exchange.Context, None),  # both coroutines are the driver's
         lambda: NOW,
         limits=limits,
         lifecycle=lifecycle,
@@ -178,3 +182,18 @@ async def proxy(
 def _pools(upstreams: Sequence[Upstream]) -> dict[str, Pool]:
     quick = [replace(up, timeouts=QUICK) if up.timeouts == Timeouts() else up for up in upstreams]
     return {upstream.name: Pool(upstream, open_transport(upstream)) for upstream in quick}
+
+
+def scenario(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
+    """A test that runs in the event loop that is used in earnest, within a bound."""
+
+    @functools.wraps(test)
+    def run(*args: object, **named: object) -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(30):
+                await test(*args, **named)
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(bounded())
+
+    return run

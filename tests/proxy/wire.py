@@ -224,5 +224,7 @@ async def agent(port: int) -> AsyncIterator[Agent]:
 def request(
     target: bytes = b"/v1/messages", body: bytes = b"{}", *, method: bytes = b"POST", extra: bytes = b""
 ) -> bytes:
-    length = b"content-length: %d\r\n" % len(body) if method in (b"POST", b"PUT") else b""
+    if method not in (b"POST", b"PUT", b"PATCH"):
+        return b"%b %b HTTP/1.1\r\nhost: proxy\r\n%b\r\n" % (method, target, extra)
+    length = b"content-length: %d\r\n" % len(body)
     return b"%b %b HTTP/1.1\r\nhost: proxy\r\n%b%b\r\n%b" % (method, target, extra, length, body)
