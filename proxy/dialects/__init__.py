@@ -50,6 +50,10 @@ class Dialect(Protocol):
         """One element of the list. Never raises on odd content: what is not recognised is OPAQUE."""
         ...
 
+    def original(self, raw: bytes, index: int) -> str:
+        """The text of block `index` as the model reads it."""
+        ...
+
     def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
         """The message with the content of some observations (block index, text) replaced.
 

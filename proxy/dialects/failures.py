@@ -15,7 +15,7 @@ _STATUS = re.compile(
         returncode>(?P<mini_swe_agent>-?\d+)</returncode>
       | exit[ ]code:?[ ](?P<codex_claude_gemini>-?\d+)\b
       | (?:process|command)[ ]exited[ ]with[ ](?:exit[ ])?(?:code|status):?[ ](?P<codex_pi>-?\d+)\b
-      | (?:the[ ])?command[ ](?:completed|finished|failed)[ ]with[ ]exit[ ]code:?[ ](?P<openhands>-?\d+)\b
+      | (?:the[ ])?command[ ](?:completed|finished|failed)[ ]with[ ](?:exit|return)[ ]code:?[ ](?P<openhands>-?\d+)\b
     )""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
@@ -30,18 +30,20 @@ _OPENINGS = re.compile(
       | an[ ]error[ ]occurred[ ]while[ ]running[ ]the[ ]tool   # openai-agents' default
       | <(?:tool_use_)?error>                                  # Claude Code
       | mcp[ ]error[ ]-?\d+                                    # MCP TypeScript SDK
-      | traceback[ ]\(most[ ]recent[ ]call[ ]last\):           # Python
+      | traceback[ ]\(most[ ]recent[ ]call[ ]last\):           # Python; it may go on after its last line
       | your[ ]proposed[ ]edit[ ]has[ ]introduced[ ]new        # SWE-agent's linter
       | please[ ]always[ ]provide[ ]exactly[ ]one[ ]action     # mini-swe-agent could not parse the step
+      | the[ ]last[ ]command[ ]<command>                       # mini-swe-agent, timed out
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
 _TRAE = re.compile(r"^Tool call failed with error:", re.MULTILINE)  # after whatever the tool had printed
-# The last line of a Python traceback, or a shell's own complaint.
-_LAST_LINE = re.compile(
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION = re.compile(r"(?:[\w.]+(?:Error|Exception|Exit)|[\w.]*KeyboardInterrupt)(?::.*)?")
+# A shell's own complaint, as the last line.
+_COMPLAINT = re.compile(
     r"""(?:
-        [\w.]+(?:Error|Exception|KeyboardInterrupt|SystemExit)(?::.*)?
-      | .*:[ ](?:line[ ]\d+:[ ])?.*:?[ ]?command[ ]not[ ]found
+        [\w./-]+:[ \d].*command[ ]not[ ]found(?::.*)?
       | [\w./-]+:[ ].*:[ ]No[ ]such[ ]file[ ]or[ ]directory
     )""",
     re.VERBOSE,
@@ -57,7 +59,8 @@ def failed(text: str) -> bool:
         return status != 0
     if _OPENINGS.match(head) or _TRAE.search(text):
         return True
-    return bool(_LAST_LINE.fullmatch(tail.rpartition("\n")[2].rstrip()))
+    last = tail.rpartition("\n")[2]
+    return bool(_COMPLAINT.fullmatch(last) or (_EXCEPTION.fullmatch(last) and _TRACEBACK in text))
 
 
 def _status(head: str, tail: str) -> int | None:

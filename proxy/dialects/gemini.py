@@ -144,11 +144,11 @@ _LAYOUT = Layout(
 
 def _normalise(usage: object) -> Usage:
     """The prompt includes what was cached; candidates leave out thoughts, which are billed as output."""
-    thoughts = first(usage, "thoughtsTokenCount")
+    thoughts, spoken = first(usage, "thoughtsTokenCount"), first(usage, "candidatesTokenCount")
     return Usage(
         input=first(usage, "promptTokenCount"),
         cache_read=first(usage, "cachedContentTokenCount"),
-        output=total(first(usage, "candidatesTokenCount"), thoughts),
+        output=total(thoughts if spoken is None else spoken, None if spoken is None else thoughts),
         reasoning=thoughts,
     )
 

@@ -170,7 +170,7 @@ def _uniform(body: bytes, begin: int, elements: Sequence[Raw]) -> tuple[list[int
     separator = comma.group() if comma else b","
     step = len(separator)
     starts = list(accumulate(map(step.__add__, map(len, elements)), initial=first))
-    stop = starts.pop() - step if elements else first
+    stop = starts.pop() - (step if elements else 0)
     closing = _CLOSE_LIST.match(body, stop)
     if closing is None:
         return None

@@ -10,6 +10,7 @@ _SHAPES = re.compile(
     r"""(?:
         <returncode>-?\d+</returncode>\s*<(?:output|warning|output_head)>  # mini-swe-agent
       | Please[ ]always[ ]provide[ ]EXACTLY[ ]ONE[ ]action[ ]in             # mini-swe-agent, about format
+      | The[ ]last[ ]command[ ]<command>[\s\S]{0,4000}?</command>[ ]timed[ ]out # mini-swe-agent
       | OBSERVATION:\r?\n                                                  # SWE-agent, text mode
       | EXECUTION[ ]RESULT[ ]of[ ]\[                                        # OpenHands without native tools
       | Observation:\r?\n                                                  # smolagents

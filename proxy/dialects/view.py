@@ -57,6 +57,9 @@ class View:
         blocks = tuple(_block(part, index, count) for index, part in enumerate(parts))
         return Message(role, blocks, raw, self.message_tokens + sum(block.tokens for block in blocks))
 
+    def original(self, raw: bytes, index: int) -> str:
+        return _part(self._read(raw)[1], index).text
+
     def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
         _, parts = self._read(raw)
         for index, words in edits:
