@@ -39,6 +39,8 @@ class Memory:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], tuple[Any, ...]] = {}
         """(credential, response id): all items of the conversation up to and including the answer."""
+        self.known: dict[tuple[str, str], Any] = {}
+        """(credential, item id): a stored item, for references to it."""
         self.reasoned: dict[str, str] = {}
         """Item id: id of the reasoning item that it must not be sent back without."""
 

@@ -50,9 +50,7 @@ def create(
 class Door:
     """The ASGI side of the service."""
 
-    def __init__(
-        self, service: Service, log: Log, clock: Callable[[], float], delays: Delays, faults: Faults
-    ) -> None:
+    def __init__(self, service: Service, log: Log, clock: Callable[[], float], delays: Delays, faults: Faults) -> None:
         self._service, self._log, self._clock, self._delays, self._faults = service, log, clock, delays, faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,6 +148,4 @@ def _record(number: int, request: Request, body: bytes, now: float, api: Api | N
 
 
 def _call(request: Request, body: bytes) -> Call:
-    return Call(
-        path=request.scope["path"], query=dict(request.query_params), headers=dict(request.headers), body=body
-    )
+    return Call(path=request.scope["path"], query=dict(request.query_params), headers=dict(request.headers), body=body)

@@ -100,9 +100,7 @@ def stream(told: Told, desk: Desk) -> Iterator[bytes]:
         for delta in deltas:
             yield _event("content_block_delta", index=index, delta=delta)
         yield _event("content_block_stop", index=index)
-    yield _event(
-        "message_delta", delta={"stop_reason": _stop(told), "stop_sequence": None}, usage=_usage(told.bill)
-    )
+    yield _event("message_delta", delta={"stop_reason": _stop(told), "stop_sequence": None}, usage=_usage(told.bill))
     yield _event("message_stop")
 
 
