@@ -12,6 +12,7 @@ choose *between* configured upstreams, for paths that several providers share.
 * where that family is not configured, to the first upstream.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ ANTHROPIC, OPENAI, GEMINI = "anthropic", "openai", "gemini"
 
 RESERVED = frozenset({"v1", "v1beta", "healthz", "readyz"})
 """First segments that providers or Holdfast itself use: no upstream can be named so."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""One path segment that needs no quoting."""
 
 OWN_PATHS: tuple[tuple[bytes, str], ...] = (
     (b"/v1/messages", ANTHROPIC),
@@ -55,8 +59,9 @@ class Route:
 
 class Routes:
     def __init__(self, upstreams: Sequence[Upstream], dialects: Sequence[Dialect]) -> None:
-        if taken := next((u.name for u in upstreams if u.name in RESERVED or "/" in u.name or not u.name), None):
-            raise ValueError(f"an upstream cannot be named `{taken}`")
+        for upstream in upstreams:
+            if upstream.name in RESERVED or not _NAME.fullmatch(upstream.name):
+                raise ValueError(f"an upstream cannot be named `{upstream.name}`")
         self._named = {upstream.name.encode(): upstream for upstream in upstreams}
         self._first = next(iter(upstreams), None)
         self._dialects = tuple(dialects)
