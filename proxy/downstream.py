@@ -5,6 +5,7 @@ leaving. A body is read whole only within a bound. It must not know upstreams or
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.types import Receive, Scope, Send
@@ -61,13 +62,22 @@ class Downstream:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def passing_body(self, deadline: Deadline, first_byte: float) -> AsyncIterator[bytes]:
-        """The body as `attend` takes it in, one chunk held at a time."""
+        """The body as it is taken in, one chunk held at a time."""
         while chunk := await self._passing.get():
             yield chunk
         if not self.started:
             deadline.allow(first_byte, Cause.FIRST_BYTE)
 
-    async def attend(self, deadline: Deadline, pause: float) -> None:
+    @contextlib.asynccontextmanager
+    async def attended(self, deadline: Deadline, pause: float) -> AsyncIterator[None]:
+        """From here on, its leaving ends the exchange; `pause` bounds one in the body still to come."""
+        attending = asyncio.get_running_loop().create_task(self._attend(deadline, pause))
+        try:
+            yield
+        finally:
+            attending.cancel()
+
+    async def _attend(self, deadline: Deadline, pause: float) -> None:
         """Take in what is left of the body, then cut the exchange short when the agent goes away
         (reliability test p): before the first byte, in the stream, and when nothing is streamed."""
         try:

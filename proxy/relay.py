@@ -6,9 +6,8 @@ answer ends unfinished: a broken answer never looks complete. It must not know d
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -53,20 +52,19 @@ async def relay(
 ) -> None:
     """Within `deadline`. Raises UpstreamError where nothing has been answered yet."""
     timeouts = pool.upstream.timeouts
-    async with _attended(downstream, deadline, timeouts.write):
-        if downstream.body_is_in:
-            deadline.allow(timeouts.first_byte, Cause.FIRST_BYTE)
-        response = await _head(pool, outgoing)
-        try:
-            answer.first_byte = asyncio.get_running_loop().time()
-            answer.status = response.status_code
-            headers = response.headers.raw
-            answer.streamed = first(headers, b"content-type").startswith(b"text/event-stream")
-            answer.tap = open_tap(response.status_code, headers)
-            await _start(response, headers, downstream, extra)
-            await _body(response, downstream, deadline, timeouts.idle, answer)
-        finally:
-            await response.aclose()
+    if downstream.body_is_in:
+        deadline.allow(timeouts.first_byte, Cause.FIRST_BYTE)
+    response = await _head(pool, outgoing)
+    try:
+        answer.first_byte = asyncio.get_running_loop().time()
+        answer.status = response.status_code
+        headers = response.headers.raw
+        answer.streamed = first(headers, b"content-type").startswith(b"text/event-stream")
+        answer.tap = open_tap(response.status_code, headers)
+        await _start(response, headers, downstream, extra)
+        await _body(response, downstream, deadline, timeouts.idle, answer)
+    finally:
+        await response.aclose()
 
 
 async def _head(pool: Pool, outgoing: Outgoing) -> httpx.Response:
@@ -108,12 +106,3 @@ async def _body(
         return
     await downstream.finish()
     answer.complete = True
-
-
-@contextlib.asynccontextmanager
-async def _attended(downstream: Downstream, deadline: Deadline, pause: float) -> AsyncIterator[None]:
-    attending = asyncio.get_running_loop().create_task(downstream.attend(deadline, pause))
-    try:
-        yield
-    finally:
-        attending.cancel()

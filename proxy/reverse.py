@@ -133,12 +133,26 @@ class ReverseProxy:
             self._account(passage)
 
     async def _exchange(self, passage: Passage, deadline: Deadline) -> None:
-        outgoing = await (self._planned(passage, deadline) if passage.dialect else self._passing(passage, deadline))
-        pool = self._pools[passage.route.upstream.name]
-        prepared = passage.prepared
-        extra = tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
-        passage.sent_up = _now()
-        await relay(pool, outgoing, passage.downstream, deadline, extra, self._tap(passage.dialect), passage.answer)
+        downstream, upstream = passage.downstream, passage.route.upstream
+        wire = await self._whole_body(passage, deadline)
+        async with downstream.attended(deadline, upstream.timeouts.write):
+            outgoing = await self._planned(passage, wire) if passage.dialect else self._passing(passage, deadline)
+            prepared = passage.prepared
+            extra = tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
+            passage.sent_up = _now()
+            tap = self._tap(passage.dialect)
+            await relay(self._pools[upstream.name], outgoing, downstream, deadline, extra, tap, passage.answer)
+
+    async def _whole_body(self, passage: Passage, deadline: Deadline) -> bytes:
+        """The body where it is looked into, or where there is none; others pass later, chunk by chunk."""
+        downstream = passage.downstream
+        if passage.dialect is None and has_body(downstream.headers):
+            return b""
+        if stated_length(downstream.headers) > self._limits.body_bytes:
+            raise TooLong
+        wire = await downstream.whole_body(deadline)
+        deadline.allow(passage.route.upstream.timeouts.first_byte, Cause.FIRST_BYTE)
+        return wire
 
     def _tap(self, dialect: Dialect | None) -> OpenTap:
         limit = self._limits.answer_bytes
@@ -148,23 +162,18 @@ class ReverseProxy:
 
         return for_answer
 
-    async def _passing(self, passage: Passage, deadline: Deadline) -> Outgoing:
-        """A request that nothing looks into: its body passes chunk by chunk."""
+    def _passing(self, passage: Passage, deadline: Deadline) -> Outgoing:
+        """A request that nothing looks into."""
         downstream, route = passage.downstream, passage.route
         headers = request_headers(downstream.received)
-        if not has_body(downstream.headers):
-            await downstream.whole_body(deadline)
+        if downstream.body_is_in:
             return Outgoing(downstream.method, route.target, headers, None)
         body = PassingBody(downstream.passing_body(deadline, route.upstream.timeouts.first_byte))
         return Outgoing(downstream.method, route.target, headers, body)
 
-    async def _planned(self, passage: Passage, deadline: Deadline) -> Outgoing:
-        """A request that creates a model answer: read whole, and sent as `prepare` says."""
+    async def _planned(self, passage: Passage, wire: bytes) -> Outgoing:
+        """A request that creates a model answer: sent as `prepare` says."""
         downstream, route = passage.downstream, passage.route
-        if stated_length(downstream.headers) > self._limits.body_bytes:
-            raise TooLong
-        wire = await downstream.whole_body(deadline)
-        deadline.allow(route.upstream.timeouts.first_byte, Cause.FIRST_BYTE)
         prepared = passage.prepared = await self._prepared(passage, wire)
         headers = request_headers(downstream.received)
         if prepared.body is prepared.request.body:

@@ -6,9 +6,10 @@ import gzip
 import pytest
 
 from policies.core.usage import Usage
+from proxy.exchange import Context, Prepared, Request
 from proxy.limits import Limits
 from proxy.upstream import Timeouts, Upstream
-from tests.proxy.running import proxy, scenario
+from tests.proxy.running import Driver, proxy, scenario
 from tests.proxy.wire import Wire, agent, answering, chunks, json_answer, request, upstream
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -96,6 +97,25 @@ async def test_an_agent_that_leaves_cancels_the_upstream_request(phase: str, tar
         if target == b"/v1/messages":
             await running.driver.settling.wait()
             assert running.driver.settled == [(None, 499 if phase == "before the first byte" else 200)]
+
+
+@scenario
+async def test_an_agent_that_leaves_while_its_turn_is_prepared_reaches_no_upstream() -> None:
+    preparing = asyncio.Event()
+
+    class Slow(Driver):
+        async def prepare(self, request: Request, context: Context, now: float) -> Prepared:
+            preparing.set()
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    async with upstream(json_answer()) as up, proxy(Upstream("anthropic", up.url), driver=Slow()) as running:
+        async with agent(running.port) as client:
+            await client.send(request())
+            await preparing.wait()
+            client.leave()
+            await asyncio.wait_for(running.recorder.over.wait(), 2)
+        assert running.recorder.exchanges[0].failure == "disconnected" and not up.connections
 
 
 @scenario
