@@ -48,6 +48,12 @@ def _serve(call: Call) -> int:
     return serve.run(load_settings(request), request, call.clock)
 
 
+def _simulate(call: Call) -> int:
+    from proxy.commands import simulate
+
+    return simulate.run(call.args.host, call.args.port, call.args.model)
+
+
 def _policy_check(call: Call) -> int:
     from proxy.commands import policy
 
@@ -79,6 +85,13 @@ COMMANDS = (
         "holdfast serve --policy observe --upstream local=http://127.0.0.1:8000",
         flags.serve,
         _serve,
+    ),
+    Command(
+        "simulate",
+        "run a strict simulated provider, to test a client or a proxy without a key",
+        "holdfast simulate --port 9000 --model claude-sonnet-4-5",
+        flags.simulate,
+        _simulate,
     ),
     Command(
         "policy check",

@@ -30,6 +30,18 @@ def serve(parser: ArgumentParser) -> None:
     _config(parser)
 
 
+def simulate(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address (127.0.0.1)")
+    parser.add_argument("--port", default=0, type=_port, help="port; 0, the default, takes a free one")
+    parser.add_argument("--model", default="", help="a model whose rules hold for every name; default: each its own")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ArgumentTypeError("a whole number from 0 to 65535 is allowed")
+    return int(text)
+
+
 def _upstream(text: str) -> tuple[str, str]:
     name, equals, url = text.partition("=")
     if not name or not equals or not url:

@@ -15,6 +15,8 @@ from proxy.profiles import FALLBACK, load_profiles, profile_for
 from proxy.tables import WIDTH
 
 NOT_FIGURES = ("name", "provider", "match", "sources")
+RULES = {"longest-prefix": "prefix", "breakpoints": "markers", "units": "units", "token-blocks": "blocks"}
+"""Short forms, so that names of models need not be cut."""
 MARKS = (
     "SDK: read in a vendor's package or a published price file; DOC: official page; 2nd: quoted by others; "
     "MINE: derived; GUESS: not verified; measured: seen on a real engine"
@@ -27,7 +29,7 @@ def every(terminal: Terminal) -> int:
     header = ("model", "input", "read", "write", "output", "context", "cache rule")
     terminal.table(header, [_row(profile) for profile in profiles], [_document(profile) for profile in profiles])
     if not terminal.json:
-        terminal.text("\nUSD per million tokens (* relative units). `holdfast models NAME`: sources and dates.")
+        terminal.text("\nUSD per million tokens (*: relative). `holdfast models NAME`: sources, dates.")
     return 0
 
 
@@ -43,9 +45,10 @@ def _row(profile: Profile) -> tuple[str, ...]:
 
 
 def _rule(profile: Profile) -> str:
+    """The rule with its one most telling number: from how many tokens on, or by how many, there are reads."""
     rule = msgspec.to_builtins(profile.cache)
     least = rule.get("minimum") or rule.get("size")
-    return f"{rule['type']} {least}+" if least else str(rule["type"])
+    return f"{RULES[rule['type']]} {least}+" if least else RULES[rule["type"]]
 
 
 def one(name: str, terminal: Terminal) -> int:

@@ -4,6 +4,7 @@ Rules of this room: this is wiring. Ports are bound before anything else, so tha
 clear line; what a client must be told is printed once both ports accept.
 """
 
+import asyncio
 import logging
 import socket
 from argparse import Namespace
@@ -18,6 +19,7 @@ from proxy import exchange, server
 from proxy.admin import AdminApp
 from proxy.commands import workers
 from proxy.commands.clients import how_to_connect
+from proxy.commands.wiring import Unwitnessed, keep_pruned, open_context
 from proxy.config import Live, Override, Request, Settings, default_file
 from proxy.dialects.registry import DIALECTS
 from proxy.lifecycle import Lifecycle
@@ -58,26 +60,35 @@ async def _serve(
 ) -> None:
     lifecycle = Lifecycle()
     live = Live(request, settings)
+    context = open_context(settings, live, Unwitnessed())
     proxy = ReverseProxy(
         Routes(settings.upstreams, DIALECTS),
         open_pools(settings.upstreams),
-        exchange.Context(),
+        context,
         clock,
         limits=_limits(settings),
         lifecycle=lifecycle,
         prepare=_watching(live),
     )
+    pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
     await server.serve(
         proxy,
         _admin_app(settings, lifecycle),
         traffic=traffic,
         admin=admin,
         lifecycle=lifecycle,
-        close=proxy.close,
+        close=partial(_close, proxy, context, pruning),
         drain=server.Drain(patience=settings.drain),
         started=partial(_announce, settings),
         connections=settings.limits.connections,
     )
+
+
+async def _close(proxy: ReverseProxy, context: exchange.Context, pruning: asyncio.Task[None], seconds: float) -> None:
+    await proxy.close(seconds)
+    pruning.cancel()
+    await context.store.close()
+    await context.archive.close()
 
 
 def _watching(live: Live) -> Prepare:

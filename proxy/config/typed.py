@@ -34,7 +34,7 @@ def convert(node: Node, kind: type[T], key: str = "") -> T:
 
 def nearest(word: str, valid: list[str]) -> str:
     """The help that follows an unknown word: the nearest valid one, else all of them."""
-    close = get_close_matches(word.lower(), valid, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), valid, n=1, cutoff=0.5)
     if close:
         return f"did you mean `{close[0]}`?"
     return "allowed: " + ", ".join(f"`{each}`" for each in sorted(valid))

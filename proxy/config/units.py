@@ -14,7 +14,7 @@ _BYTES = {"": 1, "B": 1} | {
     for power, prefix in enumerate("KMGT")
 }
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)\s*")
 
 SIZE_FORM = "a size such as `512MB`, `5GB` or `1GiB`"
 DURATION_FORM = "a duration such as `90s`, `15m`, `1h30m` or `7d`"
@@ -27,7 +27,7 @@ Duration = Annotated[float, Meta(gt=0, extra={"unit": "duration"})]
 
 def size(text: str) -> int:
     """Bytes. Raises ValueError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
     unit = match and next((factor for name, factor in _BYTES.items() if name.lower() == match[2].lower()), None)
     if not match or not unit:
         raise ValueError(SIZE_FORM)
@@ -37,7 +37,7 @@ def size(text: str) -> int:
 def duration(text: str) -> float:
     """Seconds. Raises ValueError."""
     parts = _DURATION.findall(text.strip())
-    if re.fullmatch(r"\d+(?:\.\d+)?", text.strip()):
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text.strip()):
         return float(text)
     if not parts or _DURATION.sub("", text.strip()):
         raise ValueError(DURATION_FORM)
