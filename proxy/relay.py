@@ -70,10 +70,19 @@ async def relay(
 async def _head(pool: Pool, outgoing: Outgoing) -> httpx.Response:
     try:
         return await pool.send(outgoing)
-    except httpx.TimeoutException as error:
-        raise UpstreamError(f"upstream `{pool.upstream.name}`: {error}", status=504) from error
     except httpx.TransportError as error:
-        raise UpstreamError(f"upstream `{pool.upstream.name}`: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise UpstreamError(f"upstream `{pool.upstream.name}`: {reason}", status=_status(error)) from error
+
+
+def _status(error: httpx.TransportError) -> int:
+    match error:
+        case httpx.TimeoutException():
+            return 504
+        case httpx.LocalProtocolError():  # what the agent sent cannot be sent on
+            return 400
+        case _:
+            return 502
 
 
 async def _start(response: httpx.Response, headers: list[Pair], downstream: Downstream, extra: Sequence[Pair]) -> None:

@@ -111,8 +111,11 @@ def _url(request: httpx.Request) -> URL:
 
 
 def _headers(request: httpx.Request) -> CIMultiDict[str]:
-    # aiohttp writes headers as UTF-8: decoding them so gives the same bytes back, and refuses others
-    return CIMultiDict((name.decode(), value.decode()) for name, value in request.headers.raw)
+    # aiohttp writes headers as UTF-8: decoding them so gives the same bytes back
+    try:
+        return CIMultiDict((name.decode(), value.decode()) for name, value in request.headers.raw)
+    except UnicodeDecodeError as error:
+        raise httpx.LocalProtocolError("a header is not UTF-8") from error
 
 
 def _data(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:

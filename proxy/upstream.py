@@ -7,6 +7,7 @@ proxies, TLS is verified, nothing is retried, no header is added.
 It must not know dialects, plans or what is in a body.
 """
 
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -127,18 +128,18 @@ class Pool:
         await self._transport.aclose()
 
 
-def open_transport(upstream: Upstream) -> httpx.AsyncBaseTransport:
-    """aiohttp for HTTP/1.1 (several times the throughput: bench/relay.py); httpx's own where HTTP/2 is asked for."""
+def open_transport(upstream: Upstream, trusted: ssl.SSLContext | None = None) -> httpx.AsyncBaseTransport:
+    """aiohttp for HTTP/1.1 (several times the throughput: bench/relay.py); httpx's own where HTTP/2 is asked for.
+
+    `trusted`: whose certificates count, where that is not the public authorities."""
+    verify = trusted or True
+    limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE)
     if upstream.http2:
-        return httpx.AsyncHTTPTransport(
-            http2=True,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE),
-        )
+        return httpx.AsyncHTTPTransport(verify=verify, http2=True, trust_env=False, limits=limits)
     from proxy.transport import RawTransport
 
-    return RawTransport(trust_env=False, limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE))
+    return RawTransport(verify=verify, trust_env=False, limits=limits)
 
 
-def open_pools(upstreams: tuple[Upstream, ...]) -> Mapping[str, Pool]:
-    return {upstream.name: Pool(upstream, open_transport(upstream)) for upstream in upstreams}
+def open_pools(upstreams: tuple[Upstream, ...], trusted: ssl.SSLContext | None = None) -> Mapping[str, Pool]:
+    return {upstream.name: Pool(upstream, open_transport(upstream, trusted)) for upstream in upstreams}

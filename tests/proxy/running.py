@@ -7,7 +7,8 @@ that the answer names.
 import asyncio
 import functools
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -24,7 +25,7 @@ from proxy.probes import Ready, always_ready
 from proxy.reverse import ReverseProxy
 from proxy.routes import Routes
 from proxy.server import Address, Drain, listen, serve
-from proxy.upstream import Pool, Timeouts, Upstream, open_transport
+from proxy.upstream import Timeouts, Upstream, open_pools
 
 NOW = 1_700_000_000.0
 
@@ -144,11 +145,12 @@ async def proxy(
     reader: Callable[[], Reader] = Reader,
     drain: Drain | None = None,
     ready: Ready = always_ready,
+    trusted: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Running]:
     driver, recorder, lifecycle = driver or Driver(), Recorder(), Lifecycle()
     app = ReverseProxy(
         Routes(upstreams, dialects(reader)),
-        _pools(upstreams),
+        open_pools(tuple(_quick(upstream) for upstream in upstreams), trusted),
         cast(exchange.Context, None),  # both coroutines are the driver's
         lambda: NOW,
         limits=limits,
@@ -179,9 +181,8 @@ async def proxy(
         await server
 
 
-def _pools(upstreams: Sequence[Upstream]) -> dict[str, Pool]:
-    quick = [replace(up, timeouts=QUICK) if up.timeouts == Timeouts() else up for up in upstreams]
-    return {upstream.name: Pool(upstream, open_transport(upstream)) for upstream in quick}
+def _quick(upstream: Upstream) -> Upstream:
+    return replace(upstream, timeouts=QUICK) if upstream.timeouts == Timeouts() else upstream
 
 
 def scenario(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
