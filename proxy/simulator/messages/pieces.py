@@ -37,7 +37,7 @@ def system_pieces(body: Node, count: Count) -> Iterator[Piece]:
         return
     if isinstance(system.value, str):
         if system.value:
-            yield Piece("system", "", "text", "", system.value, count(system.value), "", "system")
+            yield Piece("system", "system", "text", "", system.value, count(system.value), "", "system")
         return
     for block in system.items():
         if block.need("type").text() != "text":

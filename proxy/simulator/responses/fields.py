@@ -14,6 +14,8 @@ REQUEST = {
     "safety_identifier": "string", "service_tier": "string", "store": "boolean", "stream": "boolean",
     "stream_options": "object", "temperature": "number", "text": "object", "tool_choice": "string or object",
     "tools": "array", "top_logprobs": "integer", "top_p": "number", "truncation": "string", "user": "string",
+    # Not in the package: Codex 0.169 sends it with every request.
+    "client_metadata": "object",
 }  # fmt: skip
 
 COUNTED = (

@@ -37,15 +37,15 @@ def profile(name: str, cache: CacheRule, provider: str = "openai", **changes: An
         match=(f"{name}*",),
         prices=Prices(input=1.0, read=0.1, output=5.0),
         cache=cache,
-        context_limit=100_000,
+        context_limit=200_000,
         sources=SOURCE,
     )
     return replace(plain, **changes)
 
 
 PROFILES = (
-    profile("claude-bound", Breakpoints(minimum=10), "anthropic", binds_reasoning="rejects", output_limit=9_000),
-    profile("claude", Breakpoints(minimum=10), "anthropic", output_limit=9_000),
+    profile("claude-bound", Breakpoints(minimum=10), "anthropic", binds_reasoning="rejects", output_limit=64_000),
+    profile("claude", Breakpoints(minimum=10), "anthropic", output_limit=64_000),
     profile("gpt-6.2", Breakpoints(minimum=10, automatic=True, ttl=1800, long_ttl=43_200), binds_reasoning="drops"),
     profile("gpt-5.6", Breakpoints(minimum=10, automatic=True, ttl=1800, long_ttl=43_200)),
     profile("gpt-4", LongestPrefix(step=128, minimum=1024)),
