@@ -21,15 +21,22 @@ def run(count: int, work: Callable[[int], None]) -> int:
     if not hasattr(os, "fork"):
         raise ConfigError("`workers` needs an operating system with fork", help="set it to 1")
     children = {_start(number, work) for number in range(count)}
+    asked: set[int] = set()
+
+    def pass_on(number: int, frame: object) -> None:
+        asked.add(number)
+        _send(children, number)
+
     for number in SIGNALS:
-        signal.signal(number, lambda received, frame: _send(children, signal.Signals(received)))
+        signal.signal(number, pass_on)
     status = 0
     while children:
         pid, result = os.wait()
         children.discard(pid)
-        if result != 0 and status == 0:
+        # a worker that was still starting dies of the signal itself: that is an end as well
+        if result != 0 and os.waitstatus_to_exitcode(result) not in {-number for number in asked}:
             status = 1
-            _send(children, signal.SIGTERM)
+            pass_on(signal.SIGTERM, None)
     return status
 
 
@@ -51,7 +58,7 @@ def _start(number: int, work: Callable[[int], None]) -> int:
         os._exit(status)
 
 
-def _send(children: set[int], number: signal.Signals) -> None:
+def _send(children: set[int], number: int) -> None:
     for pid in tuple(children):
         try:
             os.kill(pid, number)
