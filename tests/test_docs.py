@@ -163,3 +163,10 @@ def test_every_cause_of_a_loss_is_explained() -> None:
     plan = importlib.import_module("policies.core.plan")
     explained = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")))
     assert set(get_args(plan.Cause)) - explained == set()
+
+
+def test_what_is_not_in_effect_is_listed_as_such() -> None:
+    policy = importlib.import_module("policies.policy")
+    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    section = text[text.index("## Accepted, not in effect") :]
+    assert set(re.findall(r"`([a-z_.*]+)`", section)) == set(policy.NOT_IN_EFFECT)
