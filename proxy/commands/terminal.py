@@ -33,5 +33,7 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def complain(text: str) -> None:
-    """One line, or one line for each problem, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One line, or one line for each problem, on standard error; never with a URL's password."""
+    from proxy.config.nodes import masked  # here: only what goes wrong pays for the import
+
+    print(masked(text), file=sys.stderr, flush=True)

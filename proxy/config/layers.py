@@ -6,7 +6,7 @@ so that a message names the file and line, the variable or the flag. The environ
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Override:
     """A value from outside the file: `path` of keys, its text, and the variable or flag that it came from."""
 
     path: tuple[str, ...]
-    text: str
+    text: str = field(repr=False)
     origin: str
 
     def node(self) -> Node:
@@ -74,7 +74,7 @@ def lay(table: Table, overrides: Iterable[Override]) -> Table:
 def variables(environ: Mapping[str, str]) -> tuple[Override, ...]:
     """Every setting among the variables. Raises ConfigErrors where one is unknown."""
     found, errors = [], []
-    top = [field.encode_name for field in msgspec.structs.fields(File)]
+    top = [setting.encode_name for setting in msgspec.structs.fields(File)]
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or _SERVICE_LINK.fullmatch(name):
             continue

@@ -32,7 +32,7 @@ class Request:
     """What to load: kept, so that a reload reads the same again."""
 
     file: Path | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     flags: tuple[Override, ...] = ()
     policy: str = ""
     """--policy: one policy (name or file) for everything, in place of the routes."""

@@ -68,6 +68,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "--policy", "agressive"], "--policy: unknown policy `agressive`; did you mean `aggressive`?"),
         (["serve", "--config", "nowhere.yaml"], "nowhere.yaml: cannot be read: no such file or directory"),
         (["serve", "--upstream", "a b=http://h"], "--upstream: `a b` cannot name an upstream; allowed: "),
+        (
+            ["simulate", "--port", "70000"],
+            "holdfast simulate: argument --port: a whole number from 0 to 65535 is allowed",
+        ),
         (["policy", "show", "nothing"], "unknown policy `nothing`; allowed: "),
     ],
 )

@@ -319,6 +319,11 @@ def test_a_store_with_a_password_is_taken_from_a_variable() -> None:
     assert store == Url("redis://:hunter2@h/0") and "hunter2" not in repr(store)
 
 
+def test_what_is_kept_for_a_reload_shows_no_secret() -> None:
+    flag = Override(("store",), "redis://:hunter2@h/0", "--store")
+    assert "hunter2" not in repr(Request(environ={"HOLDFAST_ADMIN_TOKEN": "hunter2"}, flags=(flag,)))
+
+
 def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
     write(tmp_path, "\n", "t")
     assert errors(environ={"HOLDFAST_ADMIN_TOKEN_FILE": str(tmp_path / "t")}) == [f"{tmp_path}/t: is empty"]
