@@ -6,7 +6,7 @@ a fork. Which moments are right is the planner's to say: this module proposes wh
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -44,9 +44,12 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     """pays: at the moments that the planner finds. always: every turn. on_pressure: only near the limit."""
 
     def propose(
-        self, conversation: Conversation, lineage: Lineage, per_tool: Mapping[str, MaskForTool] | None = None
+        self,
+        conversation: Conversation,
+        lineage: Lineage,
+        settings_for: Callable[[str], "Mask"] | None = None,
     ) -> tuple[Placed, ...]:
-        """Every observation that may be masked and is not yet, oldest first."""
+        """Every observation that may be masked and is not yet, oldest first. `settings_for`: by tool name."""
         if self.when == "never":
             return ()
         in_force = {placed.edit.anchor for placed in lineage.placed}
@@ -57,21 +60,7 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
             for order, (message, block, anchor) in enumerate(found)
             if block.editable
             and anchor not in in_force
-            and self._for(block.tool, per_tool or {})._allows(block, total - order - 1)
-        )
-
-    def _for(self, tool: str, per_tool: Mapping[str, MaskForTool]) -> "Mask":
-        """These settings with a tool's own laid over them."""
-        if any(fnmatchcase(tool, pattern) for pattern in self.exclude_tools):
-            return Mask(when="never")
-        own = next((settings for pattern, settings in per_tool.items() if fnmatchcase(tool, pattern)), None)
-        if own is None:
-            return self
-        return Mask(
-            keep_newest=self.keep_newest if own.keep_newest is None else own.keep_newest,
-            min_tokens=self.min_tokens if own.min_tokens is None else own.min_tokens,
-            keep_errors=self.keep_errors if own.keep_errors is None else own.keep_errors,
-            when=own.when or self.when,
+            and (settings_for(block.tool) if settings_for else self)._allows(block, total - order - 1)
         )
 
     def _allows(self, block: Block, newer: int) -> bool:
@@ -80,6 +69,7 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
             and block.tokens >= max(self.min_tokens, PLACEHOLDER_TOKENS + 1)
             and self.when != "never"
             and not (self.keep_errors and block.failed)
+            and not any(fnmatchcase(block.tool, pattern) for pattern in self.exclude_tools)
         )
 
 

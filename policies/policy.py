@@ -91,7 +91,3 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     recite: Recite = Recite()
     limits: Limits = Limits()
     per_tool: dict[str, ForTool] = {}
-
-    def masks_by_tool(self) -> dict[str, MaskForTool]:
-        """Mask settings by tool name pattern."""
-        return {pattern: settings.mask for pattern, settings in self.per_tool.items()}

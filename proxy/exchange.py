@@ -1,19 +1,49 @@
 """The one driver: `prepare` before a request leaves, `settle` after its answer has passed.
 
-Shared by every front end and by replay. `prepare` never raises: its worst case is the original
-bytes. It must not know HTTP: a front end hands over the body, decoded, and what it found in headers.
+Shared by every front end and by replay. Neither ever raises: the worst case of `prepare` is the
+original bytes, of `settle` a lost number. It must not know HTTP: a front end hands over the body,
+decoded, and what it found in headers.
 """
 
-from dataclasses import dataclass
+import asyncio
+import dataclasses
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
+from msgspec.structs import replace
+
+from policies.core.edits import Decision, Edit, Placed, locate
+from policies.core.lineage import Outcome, Record
 from policies.core.plan import Plan
-from policies.core.usage import Usage
-from proxy.dialects import Dialect
+from policies.core.planner import Terms, plan
+from policies.core.profile import Profile
+from policies.core.usage import Usage, input_cost, output_cost
+from policies.mask import Mask
+from policies.policy import Policy
+from policies.routes import in_holdout, mask_for
+from proxy.archive import Archive
+from proxy.dialects import Count, Dialect
+from proxy.errors import DialectError, StoreError
+from proxy.lineages import Place, resolve, unknown
+from proxy.memo import Memo, Turn
+from proxy.reading import Seen, read
+from proxy.store import Store
+from proxy.writing import Illegal, original, replays, write
+
+log = logging.getLogger("holdfast.exchange")
+
+PATIENCE = 2.0
+"""Seconds for a write to store or archive that should take a millisecond."""
+
+Mode = Literal["enforce", "shadow", "off"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """A request that creates a model answer, as a front end hands it over."""
+    """A request that creates a model answer, as a front end hands it over. Never shown: it holds a credential."""
 
     upstream: str
     """The configured upstream's name."""
@@ -31,7 +61,19 @@ class Request:
     """Policy asked for by header: a configured name, "off", or empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
+class Planned:
+    """What `settle` needs to know of a turn that was planned."""
+
+    tenant: bytes
+    seen: Seen
+    policy: Policy
+    mode: Mode
+    plan: Plan
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
     """What goes upstream. `body` is the very same object as the request's where nothing was edited."""
 
@@ -40,21 +82,311 @@ class Prepared:
     headers: tuple[tuple[str, str], ...]
     """Response headers to add: x-holdfast-session, -turn, -plan, or x-holdfast-passthrough."""
     passthrough: str = ""
-    """Why nothing was even looked at; empty where the request was planned."""
-    plan: Plan | None = None
+    """Why nothing could be planned; empty where the request was planned."""
+    planned: Planned | None = None
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.planned.plan if self.planned else None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
+class Settled:
+    """One exchange as accounted for. Costs are in the profile's unit; None where usage was not reported."""
+
+    prepared: Prepared
+    usage: Usage | None
+    status: int
+    actual: float | None = None
+    direct: float | None = None
+    """What it would have cost without Holdfast: as reported, plus what the plan says its edits changed."""
+
+
+class Witness(Protocol):
+    """Counts what happens. Never raises."""
+
+    def settled(self, settled: Settled) -> None: ...
+
+    def degraded(self, what: str, reason: str) -> None:
+        """Something was left undone so that the request could go on. Both are short fixed words."""
+        ...
+
+
+@dataclass(slots=True, repr=False)
 class Context:
-    """Everything `prepare` and `settle` use that is not in the request."""
+    """Everything the driver uses that is not in the request."""
+
+    store: Store
+    archive: Archive
+    memo: Memo
+    profile: Callable[[str, str], Profile]
+    """By model name and upstream name."""
+    counter: Callable[[Profile], Count]
+    policy: Callable[[Request, str], Policy]
+    """By request and model name."""
+    witness: Witness
+    tenant_key: bytes = b"holdfast"
+    """Key of the HMAC that makes a tenant of a credential."""
+    tenants: dict[bytes, bytes] = field(default_factory=dict)
 
 
 async def prepare(request: Request, context: Context, now: float) -> Prepared:
     """Decide what is sent. Never raises. `now`: seconds since the epoch at the request's start."""
-    return Prepared(request, request.body, (), passthrough="not_planned")
+    try:
+        return await _prepare(request, context, now)
+    except DialectError as error:
+        return _passed(request, error.reason)
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as fault:  # INVARIANT: FAIL-OPEN; a tokenizer's panic is no Exception
+        log.exception("a fault while planning; the original request is sent")
+        context.witness.degraded("prepare", type(fault).__name__)
+        return _passed(request, "fault")
 
 
-async def settle(
-    prepared: Prepared, context: Context, usage: Usage | None, now: float, *, status: int = 200
-) -> None:
+async def settle(prepared: Prepared, context: Context, usage: Usage | None, now: float, *, status: int = 200) -> None:
     """Account for an answer that has passed. Never raises. `usage`: as reported, None where it was not."""
+    try:
+        await _settle(prepared, context, usage, status)
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as fault:  # INVARIANT: FAIL-OPEN
+        log.exception("a fault while accounting; the answer was relayed, its numbers are lost")
+        context.witness.degraded("settle", type(fault).__name__)
+
+
+def tenant_of(context: Context, credential: bytes) -> bytes:
+    """HMAC of the whole credential (32 bytes). INVARIANT: ISOLATED."""
+    tenant = context.tenants.get(credential)
+    if tenant is None:
+        if len(context.tenants) >= 10_000:
+            context.tenants.clear()
+        tenant = hmac.digest(context.tenant_key, credential, "sha256")
+        context.tenants[credential] = tenant
+    return tenant
+
+
+async def _prepare(request: Request, context: Context, now: float) -> Prepared:
+    tenant = tenant_of(context, request.credential)
+    seen = await read(
+        request.dialect,
+        request.body,
+        request.path,
+        tenant,
+        request.upstream,
+        context.memo,
+        lambda model: context.profile(model, request.upstream),
+        context.counter,
+    )
+    if not seen.path:
+        return _passed(request, "no_messages")
+    policy = context.policy(request, seen.conversation.head.model)
+    place = await _place(request, context, tenant, seen, policy)
+    mode = _mode(policy, place)
+    decided = _decide(seen, place, policy, mode, now)
+    decided, body, kept = await _commit(request, context, seen, place, mode, decided, now)
+    turn = kept or _remember(context, seen, place, mode, decided, now)
+    planned = Planned(tenant, seen, policy, mode, decided, turn)
+    return Prepared(request, body, _headers(turn.record, decided, mode), planned=planned)
+
+
+async def _place(request: Request, context: Context, tenant: bytes, seen: Seen, policy: Policy) -> Place:
+    """The lineage; an empty one where the store fails."""
+    count = context.counter(seen.profile)
+    try:
+        return await resolve(seen, tenant, request.session, policy.mode, context.memo, context.store, count)
+    except (StoreError, TimeoutError) as error:
+        log.warning("the store cannot be read, the lineage starts anew: %s", error)
+        context.witness.degraded("store", "find")
+        return unknown(seen, tenant, request.session)
+
+
+def _mode(policy: Policy, place: Place) -> Mode:
+    if policy.mode != "enforce" or policy.holdout == 0.0:
+        return policy.mode
+    root = place.parent.record.root if place.parent else place.key
+    return "shadow" if in_holdout(root.hex(), policy.holdout) else "enforce"
+
+
+def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
+    return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
+
+
+def _decide(seen: Seen, place: Place, policy: Policy, mode: Mode, now: float, *, new: bool = True) -> Plan:
+    """The plan. `new` False: what is in force stays, nothing is added."""
+    proposals: Sequence[Placed] = ()
+    if new and mode != "off" and place.retry is None:
+        proposals = policy.mask.propose(seen.conversation, place.lineage, _by_tool(policy))
+    terms = Terms(policy.mask.when, policy.limits.effective, policy.mask.keep_newest)
+    lineage = place.lineage if place.retry is None else replace(place.lineage, placed=place.retry.placed)
+    decided = plan(seen.conversation, lineage, proposals, seen.profile, now, terms)
+    if mode == "enforce" and policy.stabilize.replay:
+        return replace(decided, replayed=replays(seen))
+    return decided
+
+
+async def _commit(
+    request: Request, context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float
+) -> tuple[Plan, bytes, Turn | None]:
+    """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
+    if mode != "enforce":
+        return decided, request.body, None
+    try:
+        body = write(seen, request.body, decided)
+        if not decided.applied:
+            return decided, body, None
+        await _archive(context, seen, decided, place.lineage.tenant, now)
+        turn = await _keep(context, seen, place, mode, decided, now)
+        if turn.record.edits != _added(decided):
+            decided = _adopt(seen, place, decided, turn)
+            body = write(seen, request.body, decided)
+        return decided, body, turn
+    except Illegal as error:
+        log.warning("a rewrite breaks a rule, the original is sent: %s", error.rule)
+        context.witness.degraded("rule", error.rule)
+    except (StoreError, TimeoutError) as error:
+        log.warning("edits cannot be kept, so none are added: %s", error)
+        context.witness.degraded("store", "put")
+    return await _without(request, context, seen, place, decided, now)
+
+
+async def _without(
+    request: Request, context: Context, seen: Seen, place: Place, decided: Plan, now: float
+) -> tuple[Plan, bytes, Turn | None]:
+    """The same turn with nothing new. INVARIANT: STICKY, as far as what is in force is legal."""
+    earlier = Policy(name="nothing new")
+    fallback = replace(_decide(seen, place, earlier, "enforce", now, new=False), replayed=decided.replayed)
+    try:
+        return fallback, write(seen, request.body, fallback), None
+    except Illegal:
+        bare = dataclasses.replace(place, lineage=replace(place.lineage, placed=()), retry=None)
+        return _decide(seen, bare, earlier, "off", now, new=False), request.body, None
+
+
+async def _archive(context: Context, seen: Seen, decided: Plan, tenant: bytes, now: float) -> None:
+    """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
+    new = {decision.edit.anchor for decision in decided.applied}
+    originals = {
+        placed.edit.archive_id: original(seen, placed) for placed in decided.in_force if placed.edit.anchor in new
+    }
+    async with asyncio.timeout(PATIENCE):
+        await context.archive.put(tenant, originals, now)
+
+
+async def _keep(context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Turn:
+    """INVARIANT: STICKY; a turn that adds edits is in the store before it is sent, and the first write wins."""
+    record = _record(seen, place, mode, decided, now)
+    async with asyncio.timeout(PATIENCE):
+        stored = await context.store.put(record)
+    placed = decided.in_force
+    if stored.edits != record.edits:
+        placed = _merged(seen, place, stored.edits)
+    turn = Turn(stored, placed, decided.ledger, stored=True)
+    context.memo.record(seen.path, turn, (record.model, *record.head))
+    return turn
+
+
+def _adopt(seen: Seen, place: Place, decided: Plan, turn: Turn) -> Plan:
+    """The plan with the edits of the replica that was first."""
+    taken = tuple(Decision(edit, "applied", "adopted") for edit in turn.record.edits)
+    return replace(decided, decisions=taken, in_force=turn.placed)
+
+
+def _merged(seen: Seen, place: Place, edits: Sequence[Edit]) -> tuple[Placed, ...]:
+    earlier = [placed.edit for placed in place.lineage.placed]
+    return locate(seen.conversation.messages, (*earlier, *edits))
+
+
+def _remember(context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Turn:
+    """Keep a turn that adds no edits in memory; the store gets it when it is settled."""
+    if place.retry is not None:
+        return place.retry
+    turn = Turn(_record(seen, place, mode, decided, now), decided.in_force, decided.ledger)
+    context.memo.record(seen.path, turn, (turn.record.model, *turn.record.head))
+    return turn
+
+
+def _record(seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Record:
+    parent = place.parent.record if place.parent else None
+    head = seen.conversation.head
+    base = place.lineage.common
+    root = parent.root if parent else place.key
+    return Record(
+        key=place.key,
+        tenant=place.lineage.tenant,
+        prefix=seen.path[-1].node.prefix,
+        parent=parent.key if parent else None,
+        root=root,
+        session=place.lineage.session or root.hex()[:12],
+        turn=place.lineage.turn + 1,
+        at=now,
+        model=head.model,
+        head=(head.tools_hash, head.system_hash, head.parameters_hash),
+        base=base,
+        count=len(seen.path),
+        sent=tuple(step.node.message.raw for step in seen.path[base:]),
+        edits=_added(decided),
+        ledger=decided.ledger,
+        last=decided.sent,
+        mode=mode,
+    )
+
+
+def _added(decided: Plan) -> tuple[Edit, ...]:
+    return tuple(decision.edit for decision in decided.applied)
+
+
+async def _settle(prepared: Prepared, context: Context, usage: Usage | None, status: int) -> None:
+    planned = prepared.planned
+    if planned is None:
+        context.witness.settled(Settled(prepared, usage, status))
+        return
+    settled = _costed(prepared, planned, usage, status)
+    context.witness.settled(settled)
+    turn = planned.turn
+    if usage is not None:
+        spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
+        turn.ledger = replace(turn.ledger, output_usd=spent)
+    await _persist(context, planned.tenant, turn, usage, status, settled.actual or 0.0)
+
+
+def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:
+    if usage is None or usage.input is None:
+        return Settled(prepared, usage, status)
+    profile = planned.seen.profile
+    actual = input_cost(profile, usage) + output_cost(profile, usage)
+    edited = planned.plan.sent.tokens != planned.plan.sent.received_tokens and planned.mode == "enforce"
+    direct = actual + (planned.plan.direct_usd - planned.plan.actual_usd if edited else 0.0)
+    return Settled(prepared, usage, status, actual, direct)
+
+
+async def _persist(context: Context, tenant: bytes, turn: Turn, usage: Usage | None, status: int, cost: float) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            if not turn.stored:
+                await context.store.put(replace(turn.record, ledger=turn.ledger))
+                turn.stored = True
+            seen = usage or Usage()
+            outcome = Outcome(status, seen.input, seen.cache_read, seen.cache_write, seen.output, cost)
+            await context.store.put_outcome(tenant, turn.record.key, outcome)
+    except (StoreError, TimeoutError) as error:
+        log.warning("a turn cannot be kept; after a restart its lineage begins one turn earlier: %s", error)
+        context.witness.degraded("store", "settle")
+
+
+def _headers(record: Record, decided: Plan, mode: Mode) -> tuple[tuple[str, str], ...]:
+    summary = decided.summary() if mode == "enforce" else f"mode={mode}; {decided.summary()}"
+    return (
+        ("x-holdfast-session", _visible(record.session)),
+        ("x-holdfast-turn", str(record.turn)),
+        ("x-holdfast-plan", summary),
+    )
+
+
+def _passed(request: Request, reason: str) -> Prepared:
+    return Prepared(request, request.body, (("x-holdfast-passthrough", reason),), passthrough=reason)
+
+
+def _visible(name: str) -> str:
+    """A session's name as a header value."""
+    return "".join(char if " " <= char <= "~" else "?" for char in name)[:200]

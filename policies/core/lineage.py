@@ -60,10 +60,12 @@ class Record(Struct, frozen=True):
     model: str
     head: tuple[bytes, bytes, bytes]
     """Canonical hashes of tools, system and parameters."""
+    base: int
+    """Messages at the front shared with the parent's request."""
     count: int
     """Messages in the request, without the leading system messages, which belong to the head."""
     sent: tuple[bytes, ...]
-    """Messages new since the parent, byte for byte as first sent, before any later mask."""
+    """Messages behind `base`, byte for byte as first sent, before any mask."""
     edits: tuple[Edit, ...]
     """Edits that this turn applied; those in force are the ones of the whole chain."""
     ledger: Ledger

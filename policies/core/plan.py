@@ -54,6 +54,10 @@ class Plan(Struct, frozen=True):
     achievable_tokens: int = 0
     """What can be read by the provider's rules (estimate)."""
     losses: tuple[Loss, ...] = ()
+    actual_usd: float = 0.0
+    """Input cost of this turn by the model's rules, as sent (estimate)."""
+    direct_usd: float = 0.0
+    """The same had nothing ever been edited."""
     ledger: Ledger = Ledger()
     sent: Sent = Sent(0.0, 0, 0)
 

@@ -1,0 +1,45 @@
+"""Is a rewritten request still legal? Checked on what will be sent, read back, before it leaves.
+
+Rules of this room: an edit may change the content of observations and add cache markers, nothing
+else: same messages, same blocks in the same order, same calls and answers, reasoning untouched.
+So whatever was paired, signed or alternating before still is. A violation is a short fixed word.
+"""
+
+from collections.abc import Collection
+
+from policies.core.conversation import Block, Conversation, Kind, Message
+from policies.core.plan import Marker
+from policies.core.prefix_cache import marker_count
+from policies.core.profile import Breakpoints, CacheRule
+
+
+def message_violations(before: Message, after: Message, replaced: Collection[int]) -> tuple[str, ...]:
+    """What a rewritten message breaks. `replaced`: indices of the blocks whose content was meant to change."""
+    if before.role is not after.role:
+        return ("role_changed",)
+    if len(before.blocks) != len(after.blocks):
+        return ("blocks_changed",)
+    found = (
+        _block_violation(old, new, old.index in replaced) for old, new in zip(before.blocks, after.blocks, strict=True)
+    )
+    return tuple(dict.fromkeys(word for word in found if word))
+
+
+def marker_violations(rule: CacheRule, conversation: Conversation, markers: Collection[Marker]) -> tuple[str, ...]:
+    """Too many markers, or any where the model takes none."""
+    if not markers:
+        return ()
+    if not isinstance(rule, Breakpoints):
+        return ("marker_not_allowed",)
+    automatic = 1 if rule.automatic else 0
+    over = marker_count(conversation) + len(markers) + automatic > rule.limit
+    return ("too_many_markers",) if over else ()
+
+
+def _block_violation(old: Block, new: Block, replaced: bool) -> str:
+    if replaced:
+        same = old.kind is Kind.OBSERVATION and old.call_id == new.call_id
+        return "" if same and new.kind in (Kind.OBSERVATION, Kind.TEXT) else "pairing_broken"
+    if old.hash == new.hash:
+        return ""
+    return "reasoning_changed" if old.kind is Kind.REASONING else "content_changed"

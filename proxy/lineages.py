@@ -1,0 +1,139 @@
+"""Which lineage a request continues, and what is in force on it: from the memo, else from the store.
+
+Rules of this room: a lineage is found by content, by the longest part of the request that was seen
+before under the same tenant, dialect and upstream; headers only name it. A fork, a retry, a subagent
+share what they share. A store that fails gives an empty lineage, never an error to the agent.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from policies.core.conversation import Head, Role
+from policies.core.edits import Placed, locate
+from policies.core.lineage import Ledger, Lineage, Record, record_key
+from proxy.dialects import Count
+from proxy.memo import HeadKey, Memo, Step, Turn
+from proxy.reading import Seen
+from proxy.store import Store
+
+STORE_PATIENCE = 2.0
+"""Seconds for a read that should take less than a millisecond."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Place:
+    """Where a request stands: the turn it continues, if any, and the lineage as the planner sees it."""
+
+    lineage: Lineage
+    parent: Turn | None
+    retry: Turn | None
+    """The same request was planned before."""
+    key: bytes
+    """The key of this turn's record."""
+
+
+def head_key(head: Head) -> HeadKey:
+    """What must be equal for two requests to share a cache."""
+    return (head.model, head.tools_hash, head.system_hash, head.parameters_hash)
+
+
+async def resolve(seen: Seen, tenant: bytes, session: str, mode: str, memo: Memo, store: Store, count: Count) -> Place:
+    """Find the lineage. Raises StoreError where the store was needed and failed."""
+    key = record_key(seen.path[-1].node.prefix, seen.conversation.head)
+    found = _remembered(seen.path, head_key(seen.conversation.head))
+    if found is None:
+        await _recall(seen, tenant, memo, store, count)
+        found = _remembered(seen.path, head_key(seen.conversation.head))
+    turn, common = found or (None, 0)
+    retry = seen.path[-1].node.turns.get(key)
+    return Place(_lineage(seen, tenant, session, mode, turn, common), turn, retry, key)
+
+
+def unknown(seen: Seen, tenant: bytes, session: str) -> Place:
+    """The place of a request whose past cannot be read."""
+    key = record_key(seen.path[-1].node.prefix, seen.conversation.head)
+    return Place(_lineage(seen, tenant, session, "enforce", None, 0), None, None, key)
+
+
+def _remembered(path: Sequence[Step], head: HeadKey) -> tuple[Turn, int] | None:
+    """The newest turn that shares the longest known part of this path, and how many messages they share."""
+    for common in range(len(path), 0, -1):
+        tips = path[common - 1].node.tips
+        if tips:
+            turn = tips.get(head) or next(reversed(tips.values()))
+            return (turn, common) if _continues(path, common) else None
+    return None
+
+
+def _continues(path: Sequence[Step], common: int) -> bool:
+    """Sharing a first message is not enough: a whole earlier request, or an answer, must be shared."""
+    shared = path[:common]
+    return any(step.node.turns for step in shared) or any(step.node.message.role is Role.ASSISTANT for step in shared)
+
+
+def _lineage(seen: Seen, tenant: bytes, session: str, mode: str, turn: Turn | None, common: int) -> Lineage:
+    if turn is None:
+        return Lineage(tenant, session)
+    record = turn.record
+    complete = common >= record.count
+    placed: tuple[Placed, ...] = ()
+    if record.mode == mode:
+        placed = turn.placed if complete else locate(seen.conversation.messages, turn.edits)
+    return Lineage(
+        tenant=tenant,
+        session=session or record.session,
+        turn=record.turn,
+        placed=placed,
+        ledger=turn.ledger if record.mode == mode else Ledger(),
+        last=record.last,
+        common=min(common, record.count),
+        complete=complete,
+        changed=_changed(seen.conversation.head, record),
+    )
+
+
+def _changed(head: Head, record: Record) -> str:
+    """The first part of the head that differs from the record's."""
+    if head.model != record.model:
+        return "model"
+    now = (head.tools_hash, head.system_hash, head.parameters_hash)
+    names = ("tools", "system", "parameters")
+    return next((name for name, a, b in zip(names, now, record.head, strict=True) if a != b), "")
+
+
+async def _recall(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> None:
+    """Bring what the store knows of this conversation into the memo."""
+    prefixes = [step.node.prefix for step in reversed(seen.path)]
+    async with asyncio.timeout(STORE_PATIENCE):
+        records = await store.find(tenant, prefixes)
+        if not records:
+            return
+        head = head_key(seen.conversation.head)
+        record = next((r for r in records if (r.model, *r.head) == head), records[-1])
+        tip = await store.tip(tenant, record.root) or record
+        chain = await store.chain(tenant, tip.key)
+        if all(link.key != record.key for link in chain):
+            tip, chain = record, await store.chain(tenant, record.key)
+    _restore(seen, record, tip, chain, memo, count)
+
+
+def _restore(seen: Seen, record: Record, tip: Record, chain: Sequence[Record], memo: Memo, count: Count) -> None:
+    shared = seen.path[: record.count]
+    for link in chain:
+        for offset, raw in enumerate(link.sent[: max(0, record.count - link.base)]):
+            _first_bytes(seen, shared[link.base + offset], raw, memo, count)
+    placed = locate(seen.conversation.messages, [edit for link in chain for edit in link.edits])
+    turn = Turn(tip, placed, tip.ledger, stored=True)
+    for step in shared:
+        step.node.tips[(tip.model, *tip.head)] = turn
+    shared[-1].node.turns[record.key] = Turn(record, placed, record.ledger, stored=True)
+
+
+def _first_bytes(seen: Seen, step: Step, raw: bytes, memo: Memo, count: Count) -> None:
+    """Make the node keep the bytes of the message's first sending, which the store remembers."""
+    if raw == step.node.message.raw:
+        return
+    key = memo.hash(raw)
+    step.node.variants[step.node.key] = step.node.message
+    step.node.message, step.node.key = seen.dialect.message(raw, count), key
