@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from policies.core.usage import Usage
 from proxy.dialects.heads import integer, pick
@@ -82,11 +82,19 @@ class Reader:
 
 
 def merged(old: Usage | None, new: Usage | None) -> Usage | None:
-    """Two reports of one call. Counts are cumulative, and some servers repeat them as 0: the larger holds."""
+    """Two reports of one call: counts are cumulative, so the later holds, where it says anything.
+
+    Some servers repeat the input as 0 in their last event; that is no report.
+    """
     if old is None or new is None:
         return old if new is None else new
-    pairs = ((getattr(old, name), getattr(new, name)) for name in Usage.__struct_fields__)
-    return Usage(*(max((count for count in pair if count is not None), default=None) for pair in pairs))
+    if not new.input:
+        new = structs.replace(new, input=None, cache_read=None, cache_write=None, cache_write_long=None)
+    return Usage(*(was if now is None else now for was, now in zip(_counts(old), _counts(new), strict=True)))
+
+
+def _counts(usage: Usage) -> tuple[int | None, ...]:
+    return structs.astuple(usage)
 
 
 def _reported(source: Source, value: object) -> Usage | None:

@@ -28,7 +28,10 @@ spaces = st.text(" \t\r\n", max_size=3)
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
     """A body with free white space between all of its tokens, and the elements of its list."""
-    space = lambda: draw(spaces)  # noqa: E731 - drawn anew each time
+
+    def space() -> str:
+        return draw(spaces)
+
     elements = [
         json.dumps(value, ensure_ascii=draw(st.booleans())) for value in draw(st.lists(json_values, max_size=6))
     ]

@@ -1,0 +1,129 @@
+"""The head: equal where the cache would be the same, different where it would not."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from policies.core.conversation import Head
+from proxy.dialects.heads import Layout, integer, model_of, pick, read_head
+from proxy.errors import DialectError
+
+LAYOUT = Layout(
+    tools=("tools",),
+    system=("system",),
+    parameters=("mode", "deep.effort"),
+    max_output=("max", "deep.max"),
+    stand_down=lambda fields: "managed" if fields.get("managed") else "",
+    also=("managed",),
+)
+
+
+def head(body: Mapping[str, object] | bytes, path: str = "/v1/x") -> Head:
+    rest = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_head(LAYOUT, rest, path, lambda text: len(text))
+
+
+def test_fields_are_found() -> None:
+    found = head(
+        {
+            "model": "m",
+            "tools": [{"name": "a", "cache_control": {}}, {"name": "b"}],
+            "system": [{"type": "text", "text": "x", "cache_control": {}}],
+            "cache_control": {"type": "ephemeral"},
+            "stream": True,
+            "max": 9,
+            "managed": 1,
+        }
+    )
+    assert (found.model, found.tools, found.markers, found.stream) == ("m", 2, 3, True)
+    assert (found.max_output, found.stand_down) == (9, "managed")
+
+
+def test_the_estimate_is_of_tools_and_system() -> None:
+    assert head({}).tokens == 0
+    both = head({"tools": [{"name": "a"}], "system": "x"}).tokens
+    assert both == head({"tools": [{"name": "a"}]}).tokens + head({"system": "x"}).tokens
+    assert head({"system": "x" * 100}).tokens - head({"system": "x"}).tokens == 99
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"tools": [{"a": 1, "b": 2}]}, {"tools": [{"b": 2.0, "a": 1, "cache_control": {"type": "ephemeral"}}]}),
+        ({"tools": []}, {"tools": None}),
+        ({}, {"tools": []}),
+        ({"system": "x"}, {"system": [{"type": "text", "text": "x", "cache_control": {}}]}),
+        ({"mode": None}, {}),
+        ({"temperature": 1}, {"temperature": 0}),
+        ({"deep": {"effort": "low", "other": 1}}, {"deep": {"effort": "low"}}),
+    ],
+)
+def test_what_the_cache_ignores_does_not_count(one: Mapping[str, object], other: Mapping[str, object]) -> None:
+    a, b = head(one), head(other)
+    assert (a.tools_hash, a.system_hash, a.parameters_hash) == (b.tools_hash, b.system_hash, b.parameters_hash)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "field"),
+    [
+        ({"tools": [{"n": 1}, {"n": 2}]}, {"tools": [{"n": 2}, {"n": 1}]}, "tools_hash"),
+        ({"tools": [{"n": {"cache_control": 1}}]}, {"tools": [{"n": {}}]}, "tools_hash"),
+        ({"system": "x"}, {"system": "y"}, "system_hash"),
+        ({"mode": 1}, {"mode": 2}, "parameters_hash"),
+        ({"deep": {"effort": "low"}}, {"deep": {"effort": "high"}}, "parameters_hash"),
+    ],
+)
+def test_what_splits_the_cache_counts(one: Mapping[str, object], other: Mapping[str, object], field: str) -> None:
+    hashes = {"tools_hash", "system_hash", "parameters_hash"}
+    a, b = head(one), head(other)
+    assert {name for name in hashes if getattr(a, name) != getattr(b, name)} == {field}
+
+
+def test_a_field_without_a_canonical_form_is_known_by_its_bytes() -> None:
+    one, other = head(b'{"tools":[{"a":1,"a":2}]}'), head(b'{"tools":[{"a":1,"a":3}]}')
+    assert one.tools_hash != other.tools_hash
+    assert one.tools == 0
+    assert one.tools_hash == head(b'{"model":"x","tools":[{"a":1,"a":2}]}').tools_hash
+
+
+@pytest.mark.parametrize("rest", [b"", b"[]", b"{", b'{"\xff":1}', b'{"a":' * 100_000])
+def test_what_is_no_object_has_no_head(rest: bytes) -> None:
+    with pytest.raises(DialectError, match="malformed_json"):
+        head(rest)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "model"),
+    [
+        ({"model": "m"}, "/v1beta/models/other:generateContent", "m"),
+        ({"model": 7}, "/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro"),
+        ({"model": ""}, "/openai/deployments/my%20gpt/chat/completions?api-version=1", "my gpt"),
+        ({}, "/v1/projects/p/publishers/anthropic/models/claude@1:rawPredict", "claude@1"),
+        ({}, "/v1/chat/completions", ""),
+    ],
+)
+def test_the_model_stands_in_the_body_or_in_the_path(fields: dict[str, object], path: str, model: str) -> None:
+    assert model_of(fields, path) == model
+
+
+def test_the_first_limit_that_is_a_number_counts() -> None:
+    assert head({"max": "many", "deep": {"max": 7}}).max_output == 7
+    assert head({"max": None}).max_output is None
+
+
+def test_a_path_alone_may_ask_for_a_stream() -> None:
+    layout = Layout((), (), (), (), lambda fields: "", streams=lambda path: "stream" in path)
+    assert read_head(layout, b"{}", "/stream", len).stream
+    assert not read_head(layout, b'{"stream":"yes"}', "/x", len).stream
+
+
+@pytest.mark.parametrize("value", [True, -1, 1.5, "1", None])
+def test_an_integer_is_nothing_else(value: object) -> None:
+    assert integer(value) is None
+
+
+def test_a_dotted_name_leads_into_objects_only() -> None:
+    assert pick({"a": {"b": 1}}, "a.b") == 1
+    assert pick({"a": [1]}, "a.b") is None
+    assert pick(None, "a") is None
