@@ -99,3 +99,10 @@ def test_an_open_admin_port_needs_a_token(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_a_loopback_admin_port_needs_none(host: str) -> None:
     check_binding(host, "")
+
+
+@scenario
+async def test_a_malformed_request_is_refused_before_its_host_is_believed() -> None:
+    assert (await ask(app(), host="localhost/evil"))[0] == 400
+    with pytest.raises(ValueError):
+        await app()({"type": "lifespan"}, None, None)  # type: ignore[arg-type]

@@ -30,6 +30,15 @@ def test_any_chunking_gives_the_same_bytes(coding: bytes, text: bytes, repeat: i
 
 
 @pytest.mark.parametrize("coding", CODINGS)
+def test_output_that_is_held_back_by_the_piece_size_is_not_lost(coding: bytes) -> None:
+    wire = CODINGS[coding](b"\0" * 4 * MIB)
+    for step in range(50, 90):
+        inner = decoder(coding)
+        pieces = [piece for at in range(0, len(wire), step) for piece in inner.feed(wire[at : at + step])]
+        assert sum(map(len, pieces)) == 4 * MIB
+
+
+@pytest.mark.parametrize("coding", CODINGS)
 def test_a_bomb_is_stopped_at_the_bound_and_not_after_it(coding: bytes) -> None:
     bomb = CODINGS[coding](b"\0" * (512 * MIB if coding == b"zstd" else 64 * MIB))
     tracemalloc.start()

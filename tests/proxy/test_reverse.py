@@ -1,16 +1,22 @@
 """TRANSPARENT and FAIL-OPEN, seen from both sockets."""
 
+import asyncio
 import gzip
 import zlib
+from collections.abc import MutableMapping
+from typing import Any, cast
 
 import brotli  # type: ignore[import-untyped]
 import pytest
 from backports import zstd
 
 from policies.core.usage import Usage
+from proxy import exchange
 from proxy.limits import Limits
-from proxy.upstream import Upstream
-from tests.proxy.running import BrokenReader, Driver, proxy, scenario
+from proxy.reverse import ReverseProxy
+from proxy.routes import Routes
+from proxy.upstream import Upstream, open_pools
+from tests.proxy.running import BrokenReader, Driver, dialects, proxy, scenario
 from tests.proxy.wire import Reply, agent, answering, json_answer, request, upstream
 
 BODY = b'{"model" : "m", "n":1.0e5, "n":2, "x":"\\ud800"}'
@@ -341,3 +347,54 @@ async def test_without_an_upstream_a_path_is_not_found() -> None:
     async with proxy() as running:
         assert (await ask(running.port, request())).status == 404
         assert running.recorder.refusals == [404]
+
+
+@scenario
+async def test_an_unobserved_proxy_is_the_same_proxy_behind_any_asgi_server() -> None:
+    """Without the server's extension, headers are lower case and all else is as it was."""
+    sent: list[MutableMapping[str, Any]] = []
+    incoming = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if incoming:
+            return incoming.pop()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "raw_path": b"/v1/messages", "query_string": b""}
+    async with upstream(json_answer()) as up:
+        destination = Upstream("anthropic", up.url)
+        app = ReverseProxy(
+            Routes((destination,), dialects()),
+            open_pools((destination,)),
+            cast(exchange.Context, None),
+            lambda: 0.0,
+            prepare=Driver().prepare,
+            settle=Driver().settle,
+        )
+        await app({**scope, "headers": [(b"host", b"h"), (b"content-length", b"2")]}, receive, send)
+        await app({**scope, "headers": []}, receive, send)
+        await app.close(1)
+    assert [message["status"] for message in sent if message["type"] == "http.response.start"] == [200, 400]
+    with pytest.raises(ValueError):
+        await app({"type": "websocket"}, receive, send)
+
+
+@scenario
+async def test_a_bodiless_request_that_is_recognised_is_prepared_too() -> None:
+    async with upstream(json_answer()) as up, proxy(Upstream("anthropic", up.url)) as running:
+        assert (await ask(running.port, b"POST /v1/messages HTTP/1.1\r\nhost: h\r\n\r\n")).status == 200
+        assert running.driver.requests[0].body == b"" and up.requests[0].values(b"content-length") == [b"0"]
+
+
+@scenario
+async def test_an_http_1_0_client_is_answered_and_hung_up_on() -> None:
+    async with upstream(json_answer()) as up, proxy(Upstream("anthropic", up.url)) as running:
+        async with agent(running.port) as client:
+            await client.send(b"POST /v1/messages HTTP/1.0\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}")
+            reply = await client.reply()
+            assert reply.status == 200 and reply.body == b"{}" and await client.closed()
+        assert up.requests[0].line == b"POST /v1/messages HTTP/1.1"

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+import queue
 import signal
 import socket
+import threading
 
 import pytest
 
 from proxy.admin import AdminApp
 from proxy.lifecycle import Lifecycle
-from proxy.server import Address, Drain, address, listen, serve
+from proxy.server import Address, Drain, address, listen, run, serve
 from proxy.upstream import Upstream
 from tests.proxy.running import proxy, scenario
 from tests.proxy.wire import Wire, agent, json_answer, request, upstream
@@ -128,3 +130,53 @@ def test_a_taken_port_is_an_error_and_not_a_crash() -> None:
         taken.listen()
         with pytest.raises(OSError):
             listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_several_processes_can_share_a_port() -> None:
+    with listen("127.0.0.1", 0, share=True) as first:
+        listen("127.0.0.1", address(first).port, share=True).close()
+
+
+def test_it_runs_outside_the_main_thread_and_stops_when_told() -> None:
+    """There are no signals there: whoever started it says when to stop."""
+    lifecycle, ports = Lifecycle(), queue.Queue[int]()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        loops.append((asyncio.get_running_loop(), stop := asyncio.Event()))
+        app = AdminApp(lambda accept: (b"", accept), lifecycle=lifecycle)
+        await serve(
+            app,
+            None,
+            traffic=listen("127.0.0.1", 0),
+            admin=None,
+            lifecycle=lifecycle,
+            close=lifecycle.finish,
+            drain=Drain(grace=0),
+            started=lambda traffic, _: ports.put(traffic.port),
+            stop=stop,
+        )
+
+    thread = threading.Thread(target=run, args=(main,))
+    thread.start()
+    with socket.create_connection(("127.0.0.1", ports.get(timeout=5)), timeout=5) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    loop, stop = loops[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    assert not thread.is_alive() and lifecycle.draining
+
+
+@scenario
+async def test_a_port_that_cannot_be_served_ends_everything() -> None:
+    traffic, closed = listen("127.0.0.1", 0), asyncio.Event()
+    traffic.close()
+
+    async def close(seconds: float) -> None:
+        closed.set()
+
+    app = AdminApp(lambda accept: (b"", accept))
+    with pytest.raises(OSError):
+        await serve(app, None, traffic=traffic, admin=None, lifecycle=Lifecycle(), close=close)
+    assert closed.is_set()

@@ -71,3 +71,14 @@ def test_a_faulty_reader_is_said_once_and_not_asked_again(caplog: pytest.LogCapt
     reading.feed(b"data: 1\n\n")
     reading.feed(b"data: 2\n\n")
     assert len(caplog.records) == 1 and "a fault in a reader" not in caplog.text
+
+
+class LateFault(Reader):
+    def usage(self) -> Usage | None:
+        raise RecursionError
+
+
+def test_a_fault_at_the_end_loses_only_the_numbers(caplog: pytest.LogCaptureFixture) -> None:
+    reading = tap(SSE, reader=LateFault)
+    reading.feed(b"data: 1\n\n")
+    assert reading.usage() is None and "RecursionError" in caplog.text
