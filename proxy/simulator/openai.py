@@ -116,6 +116,19 @@ def life_of(part: Node, profile: Profile, default: str, lives: tuple[str, ...], 
     return mark.word("ttl", default)
 
 
+def check_temperature(body: Node) -> None:
+    """Between 0 and 2 (text of `temperature` in the package)."""
+    found = body.get("temperature")
+    if found is not None and not 0 <= found.value <= 2:
+        side = "above maximum" if found.value > 2 else "below minimum"
+        raise Refusal(
+            400,
+            f"Invalid 'temperature': decimal {side} value. Expected a value between 0 and 2.",
+            param="temperature",
+            code=f"decimal_{side.split()[0]}_{side.split()[1][:3]}_value",
+        )
+
+
 def last_text(pieces: tuple[Piece, ...]) -> str:
     texts = [piece.text for piece in pieces if piece.role in ("user", "tool") and piece.text and piece.kind != "media"]
     return texts[-1] if texts else ""

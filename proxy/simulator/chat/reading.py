@@ -5,7 +5,7 @@ from proxy.simulator.brains import SeenRequest
 from proxy.simulator.chat.fields import LIVES, REQUEST
 from proxy.simulator.chat.pieces import message_pieces, tool_pieces
 from proxy.simulator.nodes import Node, bracketed
-from proxy.simulator.openai import check_credential, last_text, options, salts
+from proxy.simulator.openai import check_credential, check_temperature, last_text, options, salts
 from proxy.simulator.prompt import Prompt
 from proxy.simulator.refusals import Refusal
 
@@ -53,6 +53,7 @@ def _check_fields(body: Node, provider: str) -> None:
     if provider == "openai":
         body.only(REQUEST)
     body.shaped(REQUEST)
+    check_temperature(body)
     if not body.need("messages").items():
         raise Refusal(
             400,

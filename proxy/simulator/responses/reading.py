@@ -5,7 +5,7 @@ from typing import Any
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
 from proxy.simulator.nodes import Node, bracketed, dump
-from proxy.simulator.openai import check_credential, is_automatic, last_text, options, salts
+from proxy.simulator.openai import check_credential, check_temperature, is_automatic, last_text, options, salts
 from proxy.simulator.prompt import Piece, Prompt, bindings
 from proxy.simulator.refusals import Refusal
 from proxy.simulator.responses.fields import COUNTED, LIVES, REQUEST
@@ -52,6 +52,7 @@ def _check_fields(body: Node, counting: bool) -> None:
     body.only(COUNTED if counting else REQUEST)
     body.need("model")
     body.shaped(REQUEST)
+    check_temperature(body)
     choice = body.get("tool_choice")
     if choice is not None and choice.value != "none" and not body.all("tools") and choice.value != "auto":
         raise Refusal(400, "Tool choice is only allowed when 'tools' are specified.", param="tool_choice")
