@@ -1,4 +1,5 @@
-"""From a store's URL to a live store. Called once, at start-up.
+"""From a store's URL to a live store. Called once a process, at start-up, and after the fork where there are
+workers: neither a SQLite connection nor its thread survives one (sqlite.org/howtocorrupt.html, section 2.6).
 
 Rules of this room: an unknown URL is a ConfigError that does not repeat it, because it may hold a password.
 """

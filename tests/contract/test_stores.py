@@ -243,13 +243,37 @@ def test_more_lineages_than_one_batch_are_dropped_in_one_prune(play: Play) -> No
 
 def test_the_bound_of_size_drops_the_longest_unused_lineages_and_no_more(play: Play) -> None:
     async def scenario(store: AnyStore) -> None:
-        noise = "".join(digest(n).hex() for n in range(600))  # 38 kB; half of that when compressed
         for n in range(8):
-            await store.put(record(lineage=str(n), at=START + n, text=noise))
+            await store.put(record(lineage=str(n), at=START + n, text=NOISE))
         await store.prune(START + 10)
         left = [n for n in range(8) if await store.find(ALICE, (record(lineage=str(n)).prefix,))]
         assert 1 < len(left) < 6
         assert left == list(range(8 - len(left), 8))
+
+    play(scenario, Bounds(max_bytes=100_000, max_age=10**9))
+
+
+NOISE = "".join(digest(n).hex() for n in range(600))  # 38 kB; half of that when compressed
+
+
+def test_all_turns_of_a_lineage_count_for_its_size(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        for turn in range(8):
+            await store.put(record(turn, lineage="long", text=NOISE))
+        await store.put(record(lineage="brief", at=START + 10, text=NOISE))
+        await store.prune(START + 10)
+        assert await store.tip(ALICE, record(lineage="long").root) is None
+        assert await store.tip(ALICE, record(lineage="brief").root) is not None
+
+    play(scenario, Bounds(max_bytes=100_000, max_age=10**9))
+
+
+def test_a_turn_that_is_put_again_counts_once(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        for _ in range(20):
+            await store.put(record(text=NOISE))
+        assert await store.prune(START) == 0
+        assert await store.tip(ALICE, record().root) == record(text=NOISE)
 
     play(scenario, Bounds(max_bytes=100_000, max_age=10**9))
 

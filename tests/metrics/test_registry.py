@@ -215,6 +215,7 @@ def test_more_series_than_are_remembered_are_still_counted() -> None:
     for n in range(MAX_REMEMBERED + 5):
         metrics.emit(events.StoreFailed(f"surprise-{n}", "sqlite"))
     assert _value(metrics, "store_errors_total", operation="other", backend="sqlite") == MAX_REMEMBERED + 5
+    assert len(metrics._series) <= MAX_REMEMBERED
 
 
 def test_two_registries_do_not_share_a_count() -> None:

@@ -141,6 +141,20 @@ def test_all_or_nothing_is_written(tmp_path: Path) -> None:
     _close(database)
 
 
+def test_a_writer_holds_the_lock_before_it_has_read_anything(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "state.db", SCHEMA)
+    other = sqlite3.connect(tmp_path / "state.db", timeout=0.0, isolation_level=None, check_same_thread=False)
+
+    def work(connection: sqlite3.Connection) -> None:
+        with writing(connection), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+    asyncio.run(database.run(work))
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    _close(database)
+
+
 def test_room_is_given_back_piece_by_piece(tmp_path: Path) -> None:
     database = open_database(tmp_path / "state.db", SCHEMA)
 
