@@ -4,16 +4,14 @@ The placeholder depends on the block alone, so it is the same on every turn, aft
 a fork. Which moments are right is the planner's to say: this module proposes whatever is old enough.
 """
 
-import hashlib
-from base64 import b32encode
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, BlockHash, Conversation
-from policies.core.edits import Anchor, Edit, Placed, observations
+from policies.core.conversation import Block, Conversation
+from policies.core.edits import Anchor, Edit, Placed, archive_id, observations
 from policies.core.lineage import Lineage
 
 PLACEHOLDER_TOKENS = 60
@@ -73,12 +71,6 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-def archive_id(tenant: bytes, block: BlockHash) -> str:
-    """The id under which a tenant's original is kept: means nothing to another tenant, same in every process."""
-    digest = hashlib.sha256(b"archive" + tenant + block).digest()
-    return "hf-" + b32encode(digest).decode().lower()[:20]
-
-
 def placeholder(block: Block, identity: str) -> str:
     """What stands in an observation's place, worded like the elisions that agents know."""
     what = f"{block.tool} output, " if block.tool else ""
@@ -90,5 +82,5 @@ def placeholder(block: Block, identity: str) -> str:
 
 
 def _edit(tenant: bytes, block: Block, anchor: Anchor) -> Edit:
-    identity = archive_id(tenant, block.hash)
+    identity = archive_id(tenant, block.content)
     return Edit("mask", anchor, placeholder(block, identity), block.tokens - PLACEHOLDER_TOKENS, identity)

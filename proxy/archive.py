@@ -6,13 +6,13 @@ the same mask has the same id for ever, and one tenant's id means nothing to ano
 not know what an edit is.
 """
 
-import base64
-import hmac
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from policies.core.edits import archive_id
 from proxy.errors import StoreError
 
 ID = re.compile(r"hf-[a-z2-7]{16}")
@@ -41,19 +41,9 @@ class Archive(Protocol):
     async def close(self) -> None: ...
 
 
-def archive_id(tenant: bytes, content: bytes) -> str:
-    """Short enough for a placeholder: 80 bits, so a chance collision needs 10^12 originals; `put` refuses one."""
-    return id_of(content_digest(tenant, content))
-
-
-def content_digest(tenant: bytes, content: bytes) -> bytes:
-    """HMAC-SHA256 under the tenant's digest: nobody else can tell from an id what a content was."""
-    return hmac.digest(tenant, content, "sha256")
-
-
-def id_of(digest: bytes) -> str:
-    """The readable form of the first ten bytes."""
-    return "hf-" + base64.b32encode(digest[:10]).decode().lower()
+def text_digest(content: bytes) -> bytes:
+    """What the id of an original is made of."""
+    return hashlib.sha256(content).digest()
 
 
 def require_room(texts: Sequence[bytes], max_bytes: int) -> None:
@@ -78,7 +68,7 @@ class MemoryArchive:
 
     async def put(self, tenant: bytes, texts: Sequence[bytes], now: float) -> tuple[str, ...]:
         require_room(texts, self._max_bytes)
-        names = [(tenant, archive_id(tenant, text)) for text in texts]
+        names = [(tenant, archive_id(tenant, text_digest(text))) for text in texts]
         for name, text in zip(names, texts, strict=True):
             self._require_same(name, text)
         for name, text in zip(names, texts, strict=True):

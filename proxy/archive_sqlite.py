@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from proxy.archive import ID, MAX_AGE, Archive, MemoryArchive, content_digest, id_of, require_room
+from policies.core.edits import archive_id
+from proxy.archive import ID, MAX_AGE, Archive, MemoryArchive, require_room, text_digest
 from proxy.errors import StoreError
 from proxy.store.bounds import Bounds
 from proxy.store.codec import compress, decompress
@@ -78,15 +79,15 @@ class SqliteArchive:
 
 
 def _put(tenant: bytes, texts: Iterable[bytes], now: float, connection: sqlite3.Connection) -> tuple[str, ...]:
-    digests = [(content_digest(tenant, text), text) for text in texts]
+    digests = [(text_digest(text), text) for text in texts]
     with writing(connection):
         for digest, text in digests:
             _keep(connection, tenant, digest, text, now)
-    return tuple(id_of(digest) for digest, _ in digests)
+    return tuple(archive_id(tenant, digest) for digest, _ in digests)
 
 
 def _keep(connection: sqlite3.Connection, tenant: bytes, digest: bytes, text: bytes, now: float) -> None:
-    id = id_of(digest)
+    id = archive_id(tenant, digest)
     known = connection.execute(
         "UPDATE originals SET at = max(at, ?) WHERE tenant = ? AND id = ? AND digest = ?", (now, tenant, id, digest)
     ).rowcount
@@ -106,7 +107,7 @@ def _get(tenant: bytes, id: str, connection: sqlite3.Connection) -> bytes | None
     if row is None:
         return None
     content = decompress(row[1])
-    if content_digest(tenant, content) != row[0]:
+    if text_digest(content) != row[0]:
         raise StoreError(f"the original `{id}` is damaged and cannot be read")
     return content
 

@@ -266,11 +266,11 @@ async def _without(
 async def _archive(context: Context, seen: Seen, decided: Plan, tenant: bytes, now: float) -> None:
     """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
     new = {decision.edit.anchor for decision in decided.applied}
-    originals = {
-        placed.edit.archive_id: original(seen, placed) for placed in decided.in_force if placed.edit.anchor in new
-    }
+    taken = [placed for placed in decided.in_force if placed.edit.anchor in new]
     async with asyncio.timeout(PATIENCE):
-        await context.archive.put(tenant, originals, now)
+        ids = await context.archive.put(tenant, [original(seen, placed) for placed in taken], now)
+    if ids != tuple(placed.edit.archive_id for placed in taken):
+        raise StoreError("the archive names an original otherwise than its placeholder does")
 
 
 async def _keep(context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Turn:

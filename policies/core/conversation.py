@@ -58,6 +58,8 @@ class Block(Struct, frozen=True):
     """REASONING: signed or encrypted, so the provider may check what stands before it."""
     editable: bool = False
     """OBSERVATION: its content can be replaced by text without touching anything else."""
+    content: bytes = b""
+    """OBSERVATION: SHA-256 of its text (UTF-8)."""
     lines: int = 0
     """OBSERVATION: lines of its text."""
     first_line: str = ""

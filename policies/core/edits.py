@@ -4,6 +4,8 @@ Rules of this room: an edit anchors to a block's content and its place among equ
 position from the end, so it means the same on every later turn, after a restart and in a fork.
 """
 
+import hmac
+from base64 import b32encode
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -31,6 +33,14 @@ class Edit(Struct, frozen=True):
     removes: int
     archive_id: str = ""
     """The id under which the original can be read back; in the archive before the edit is sent."""
+
+
+def archive_id(tenant: bytes, content: bytes) -> str:
+    """The id of an original, from the SHA-256 of its text: the same in every process, meaningless to other tenants.
+
+    80 bits under the tenant's digest: a chance collision needs 10^12 originals, and the archive refuses one.
+    """
+    return "hf-" + b32encode(hmac.digest(tenant, content, "sha256")[:10]).decode().lower()
 
 
 class Placed(Struct, frozen=True):

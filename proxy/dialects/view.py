@@ -5,6 +5,7 @@ tables. Nothing here depends on a provider. Reading never raises on odd content;
 DialectError where it would touch anything else.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -114,6 +115,7 @@ def _block(part: Part, index: int, count: Count) -> Block:
         failed=part.failed,
         bound=part.bound,
         editable=part.content is not None,
+        content=hashlib.sha256(seen.encode("utf-8", "replace")).digest() if seen else b"",
         lines=seen.count("\n") + (not seen.endswith("\n")) if seen else 0,
         first_line=seen.lstrip().partition("\n")[0].rstrip()[:_FIRST_LINE],
     )
