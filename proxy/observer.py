@@ -1,16 +1,19 @@
-"""What a front end tells whoever counts.
+"""What the front end tells whoever counts.
 
-Rules of this room: facts only, no secrets, nothing unbounded but the model-independent names below.
-An observer never raises. It must not know metrics' names.
+Rules of this room: facts only, times in seconds. An observer never raises. Why a request passed through
+is not told here: every request that creates a model answer reaches `settle`, with its reason.
+It must not know metrics.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from proxy.exchange import Prepared
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Answered:
-    """One exchange, when it is over."""
+    """One exchange, when it is over. Never shown: what was prepared holds a credential."""
 
     upstream: str
     dialect: str
@@ -22,15 +25,20 @@ class Answered:
     streamed: bool
     failure: str
     """A short fixed word where the exchange did not complete, else empty."""
+    prepared: Prepared | None
     prepare_seconds: float
+    """From the body's last byte to the request's first on its way up."""
+    upstream_seconds: float | None
+    """From then to the end of the answer; None where nothing went up."""
     first_byte_seconds: float | None
-    """From the request's arrival; None where no answer began."""
-    seconds: float
+    """From the body's last byte to the answer's head; None where none came."""
+    relay_seconds: float
+    """From the answer's head there to the answer's head sent on."""
 
 
 class Observer(Protocol):
-    def passed_through(self, reason: str) -> None:
-        """A request that creates a model answer was forwarded without being looked at."""
+    def began(self, upstream: str) -> None:
+        """A request has its upstream. Each is followed by one `answered`."""
         ...
 
     def refused(self, status: int) -> None:
@@ -39,13 +47,20 @@ class Observer(Protocol):
 
     def answered(self, answered: Answered) -> None: ...
 
+    def settled(self, prepared: Prepared, seconds: float) -> None:
+        """What follows an answer took this long."""
+        ...
+
 
 class Unobserved:
-    def passed_through(self, reason: str) -> None:
+    def began(self, upstream: str) -> None:
         pass
 
     def refused(self, status: int) -> None:
         pass
 
     def answered(self, answered: Answered) -> None:
+        pass
+
+    def settled(self, prepared: Prepared, seconds: float) -> None:
         pass

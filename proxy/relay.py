@@ -38,6 +38,7 @@ class Answer:
     """A short fixed word where it did not complete."""
     first_byte: float | None = None
     """Loop time at which the answer's head was there."""
+    head_sent: float | None = None
     streamed: bool = False
 
 
@@ -51,17 +52,18 @@ async def relay(
     answer: Answer,
 ) -> None:
     """Within `deadline`. Raises UpstreamError where nothing has been answered yet."""
-    timeouts = pool.upstream.timeouts
+    timeouts, time = pool.upstream.timeouts, asyncio.get_running_loop().time
     if downstream.body_is_in:
         deadline.allow(timeouts.first_byte, Cause.FIRST_BYTE)
     response = await _head(pool, outgoing)
     try:
-        answer.first_byte = asyncio.get_running_loop().time()
+        answer.first_byte = time()
         answer.status = response.status_code
         headers = response.headers.raw
         answer.streamed = first(headers, b"content-type").startswith(b"text/event-stream")
         answer.tap = open_tap(response.status_code, headers)
         await _start(response, headers, downstream, extra)
+        answer.head_sent = time()
         await _body(response, downstream, deadline, timeouts.idle, answer)
     finally:
         await response.aclose()

@@ -59,7 +59,7 @@ class Passage:
     downstream: Downstream
     route: Route
     dialect: Dialect | None
-    began: float
+    body_in: float | None = None
     sent_up: float | None = None
     prepared: exchange.Prepared | None = None
     answer: Answer = field(default_factory=Answer)
@@ -98,7 +98,7 @@ class ReverseProxy:
             # Codex takes this status as the order to go on over plain HTTP, where its turns can be seen
             await self._refuse(downstream, None, None, 426, "WebSocket is not relayed here: use HTTP")
         elif route := self._routes.find(downstream.raw_path, downstream.raw_query, downstream.headers):
-            await self._pass(Passage(downstream, route, self._routes.dialect(route, downstream.method), _now()))
+            await self._pass(Passage(downstream, route, self._routes.dialect(route, downstream.method)))
         else:
             await self._refuse(downstream, None, None, 404, "no upstream is configured for this path")
 
@@ -110,6 +110,7 @@ class ReverseProxy:
 
     async def _pass(self, passage: Passage) -> None:
         """One exchange, whatever comes of it."""
+        self._observer.began(passage.route.upstream.name)
         downstream, answer = passage.downstream, passage.answer
         try:
             async with Deadline() as deadline:
@@ -135,6 +136,7 @@ class ReverseProxy:
     async def _exchange(self, passage: Passage, deadline: Deadline) -> None:
         downstream, upstream = passage.downstream, passage.route.upstream
         wire = await self._whole_body(passage, deadline)
+        passage.body_in = _now()
         async with downstream.attended(deadline, upstream.timeouts.write):
             outgoing = await self._planned(passage, wire) if passage.dialect else self._passing(passage, deadline)
             prepared = passage.prepared
@@ -188,7 +190,6 @@ class ReverseProxy:
             body = await asyncio.to_thread(decode, wire, coding, self._limits.body_bytes) if coding else wire
         except DialectError as error:
             log.warning("a request passes through: %s", error.reason)
-            self._observer.passed_through(error.reason)
             request = self._request(passage, wire)
             return exchange.Prepared(request, request.body, ((PASSTHROUGH, error.reason),), passthrough=error.reason)
         return await self._prepare(self._request(passage, body), self._context, self._clock())
@@ -220,27 +221,15 @@ class ReverseProxy:
             await self._say(passage.downstream, passage.route, passage.dialect, answer.status, message)
 
     def _account(self, passage: Passage) -> None:
-        answer, route, now = passage.answer, passage.route, _now()
-        status = answer.status or CLIENT_CLOSED
+        status = passage.answer.status or CLIENT_CLOSED
         if prepared := passage.prepared:
-            self.lifecycle.hold(self._settled(prepared, answer.tap, status), "settle")
-        self._observer.answered(
-            Answered(
-                upstream=route.upstream.name,
-                dialect=passage.dialect.name if passage.dialect else "",
-                agent=identity.agent(passage.downstream.headers),
-                method=passage.downstream.method,
-                status=status,
-                streamed=answer.streamed,
-                failure=answer.failure,
-                prepare_seconds=(passage.sent_up or now) - passage.began,
-                first_byte_seconds=answer.first_byte - passage.began if answer.first_byte else None,
-                seconds=now - passage.began,
-            )
-        )
+            self.lifecycle.hold(self._settled(prepared, passage.answer.tap, status), "settle")
+        self._observer.answered(_answered(passage, status, _now()))
 
     async def _settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
+        began = _now()
         await self._settle(prepared, self._context, tap.usage(), self._clock(), status=status)
+        self._observer.settled(prepared, _now() - began)
 
     async def _refuse(
         self, downstream: Downstream, route: Route | None, dialect: Dialect | None, status: int, message: str
@@ -258,6 +247,25 @@ class ReverseProxy:
         shape = dialect or (self._routes.relative(family_of(route.upstream.dialect)) if route else None)
         body = shape.error(status, message) if shape else _plain_error(message)
         await downstream.reply(status, (JSON,), body)
+
+
+def _answered(passage: Passage, status: int, now: float) -> Answered:
+    answer, sent_up = passage.answer, passage.sent_up
+    body_in = passage.body_in or now
+    return Answered(
+        upstream=passage.route.upstream.name,
+        dialect=passage.dialect.name if passage.dialect else "",
+        agent=identity.agent(passage.downstream.headers),
+        method=passage.downstream.method,
+        status=status,
+        streamed=answer.streamed,
+        failure=answer.failure,
+        prepared=passage.prepared,
+        prepare_seconds=(sent_up or now) - body_in,
+        upstream_seconds=now - sent_up if sent_up else None,
+        first_byte_seconds=answer.first_byte - body_in if answer.first_byte else None,
+        relay_seconds=answer.head_sent - answer.first_byte if answer.head_sent and answer.first_byte else 0.0,
+    )
 
 
 def _plain_error(message: str) -> bytes:

@@ -108,13 +108,14 @@ class Driver:
 
 @dataclass
 class Recorder:
-    reasons: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     exchanges: list[Answered] = field(default_factory=list)
+    settlings: list[float] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def passed_through(self, reason: str) -> None:
-        self.reasons.append(reason)
+    def began(self, upstream: str) -> None:
+        self.begun.append(upstream)
 
     def refused(self, status: int) -> None:
         self.refusals.append(status)
@@ -122,6 +123,9 @@ class Recorder:
     def answered(self, answered: Answered) -> None:
         self.exchanges.append(answered)
         self.over.set()
+
+    def settled(self, prepared: exchange.Prepared, seconds: float) -> None:
+        self.settlings.append(seconds)
 
 
 @dataclass
