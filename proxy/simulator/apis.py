@@ -41,6 +41,8 @@ class Memory:
         """(credential, response id): all items of the conversation up to and including the answer."""
         self.known: dict[tuple[str, str], Any] = {}
         """(credential, item id): a stored item, for references to it."""
+        self.threads: dict[tuple[str, str], Mapping[str, Any]] = {}
+        """(credential, message id): the request and its answer, for a thread that goes on from there."""
         self.reasoned: dict[str, str] = {}
         """Item id: id of the reasoning item that it must not be sent back without."""
 

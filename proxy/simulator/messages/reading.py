@@ -4,11 +4,13 @@ from typing import Any
 
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
+from proxy.simulator.messages.clearing import clear
 from proxy.simulator.messages.fields import BETA, BINDING_BETA, COUNTED, REQUEST, TOOL_CHOICE
 from proxy.simulator.messages.markers import marked
 from proxy.simulator.messages.pairs import check_messages
 from proxy.simulator.messages.pieces import message_pieces, system_pieces, tool_pieces
 from proxy.simulator.messages.thinking import check_open_turn, check_setting, last_mark, read_thinking
+from proxy.simulator.messages.threads import whole
 from proxy.simulator.nodes import Node, dump
 from proxy.simulator.prompt import Piece, Prompt, Segment, bindings
 from proxy.simulator.refusals import Refusal
@@ -18,6 +20,7 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
     counting = call.path.endswith("/count_tokens")
     _check_headers(call)
     _check_fields(body, call, counting)
+    body = whole(body, call, desk.memory)
     model = body.need("model").text()
     profile = desk.profile_for(model)
     turns = check_messages(body)
@@ -28,10 +31,15 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
     if thinking == "enabled" and not binds:
         check_open_turn(turns)
     shown, reports = read_thinking(pieces, model, binds, _drops(body), desk.seals)
+    left = clear(body, shown, desk.count)
+    options = _options(body, call, thinking, binds, pieces)
+    if body.get("context_management") is not None:
+        options["edits"] = list(left.applied)
+        options["original"] = sum(piece.tokens for piece in shown)
     return Asked(
         model=model,
         profile=profile,
-        prompt=Prompt(pieces=shown, salts=_salts(body, shown)),
+        prompt=Prompt(pieces=left.pieces, salts=_salts(body, shown)),
         seen=SeenRequest(
             api="anthropic_messages",
             model=model,
@@ -45,7 +53,7 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
         stream=body.flag("stream"),
         counting=counting,
         reports=reports,
-        options=_options(body, call, thinking, binds, pieces),
+        options=options,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.simulator.apis import Asked, Desk, Told, in_parts, sse
 from proxy.simulator.bills import Bill
 from proxy.simulator.brains import Answer
+from proxy.simulator.messages.threads import hold
 from proxy.simulator.prompt import Count, Piece
 from proxy.simulator.seals import Seal
 
@@ -27,12 +28,15 @@ def said(answer: Answer, count: Count) -> tuple[Piece, ...]:
 
 
 def reply(told: Told, desk: Desk) -> Mapping[str, Any]:
+    content = list(_blocks(told, desk))
+    hold(told, content, desk.memory)
     return {
         **_envelope(told),
-        "content": list(_blocks(told, desk)),
+        "content": content,
         "stop_reason": _stop(told),
         "usage": _usage(told.bill),
         **_reports(told.asked),
+        **_edits(told.asked),
     }
 
 
@@ -50,6 +54,11 @@ def _envelope(told: Told) -> dict[str, Any]:
 
 def _reports(asked: Asked) -> dict[str, Any]:
     return {"input_transformations": list(asked.reports)} if asked.options["reports"] else {}
+
+
+def _edits(asked: Asked) -> dict[str, Any]:
+    edits = asked.options.get("edits")
+    return {} if edits is None else {"context_management": {"applied_edits": edits}}
 
 
 def _stop(told: Told) -> str:
@@ -94,7 +103,9 @@ def stream(told: Told, desk: Desk) -> Iterator[bytes]:
     start = {**_envelope(told), "usage": {**_usage(told.bill), "output_tokens": 1}, **_reports(told.asked)}
     yield _event("message_start", message=start)
     yield _event("ping")
-    for index, block in enumerate(_blocks(told, desk)):
+    blocks = list(_blocks(told, desk))
+    hold(told, blocks, desk.memory)
+    for index, block in enumerate(blocks):
         empty, deltas = _opened(block)
         yield _event("content_block_start", index=index, content_block=empty)
         for delta in deltas:
@@ -121,4 +132,6 @@ def _opened(block: dict[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any]
 
 
 def counted(asked: Asked) -> Mapping[str, Any]:
-    return {"input_tokens": asked.prompt.total}
+    original = asked.options.get("original")
+    edited = {} if original is None else {"context_management": {"original_input_tokens": original}}
+    return {"input_tokens": asked.prompt.total, **edited}
