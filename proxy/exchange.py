@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from msgspec.structs import replace
 
 from policies.core.edits import Decision, Edit, Placed, locate
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Lineage, Outcome, Record
 from policies.core.plan import Plan
 from policies.core.planner import Terms, plan
 from policies.core.profile import Profile
@@ -27,7 +27,7 @@ from policies.routes import in_holdout, mask_for
 from proxy.archive import Archive
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
-from proxy.lineages import Place, resolve, unknown
+from proxy.lineages import Place, head_key, lineage_at, place_key, resolve
 from proxy.memo import Memo, Turn
 from proxy.reading import Seen, read
 from proxy.store import Store
@@ -130,6 +130,20 @@ class Context:
     tenants: dict[bytes, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Case:
+    """One turn while it is being decided."""
+
+    request: Request
+    context: Context
+    seen: Seen
+    place: Place
+    lineage: Lineage
+    policy: Policy
+    mode: Mode
+    now: float
+
+
 async def prepare(request: Request, context: Context, now: float) -> Prepared:
     """Decide what is sent. Never raises. `now`: seconds since the epoch at the request's start."""
     try:
@@ -181,24 +195,25 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     if not seen.path:
         return _passed(request, "no_messages")
     policy = context.policy(request, seen.conversation.head.model)
-    place = await _place(request, context, tenant, seen, policy)
+    place = await _place(context, tenant, seen)
     mode = _mode(policy, place)
-    decided = _decide(seen, place, policy, mode, now)
-    decided, body, kept = await _commit(request, context, seen, place, mode, decided, now)
-    turn = kept or _remember(context, seen, place, mode, decided, now)
+    case = Case(
+        request, context, seen, place, lineage_at(seen, place, tenant, request.session, mode), policy, mode, now
+    )
+    decided, body, turn = await _commit(case, _decide(case))
+    turn = turn or _remember(case, decided)
     planned = Planned(tenant, seen, policy, mode, decided, turn)
     return Prepared(request, body, _headers(turn.record, decided, mode), planned=planned)
 
 
-async def _place(request: Request, context: Context, tenant: bytes, seen: Seen, policy: Policy) -> Place:
-    """The lineage; an empty one where the store fails."""
-    count = context.counter(seen.profile)
+async def _place(context: Context, tenant: bytes, seen: Seen) -> Place:
+    """Where the request stands; a new lineage where the store fails."""
     try:
-        return await resolve(seen, tenant, request.session, policy.mode, context.memo, context.store, count)
+        return await resolve(seen, tenant, context.memo, context.store, context.counter(seen.profile))
     except (StoreError, TimeoutError) as error:
         log.warning("the store cannot be read, the lineage starts anew: %s", error)
         context.witness.degraded("store", "find")
-        return unknown(seen, tenant, request.session)
+        return Place(place_key(seen))
 
 
 def _mode(policy: Policy, place: Place) -> Mode:
@@ -212,114 +227,104 @@ def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
     return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
 
 
-def _decide(seen: Seen, place: Place, policy: Policy, mode: Mode, now: float, *, new: bool = True) -> Plan:
+def _decide(case: Case, *, new: bool = True) -> Plan:
     """The plan. `new` False: what is in force stays, nothing is added."""
     proposals: Sequence[Placed] = ()
-    if new and mode != "off" and place.retry is None:
-        proposals = policy.mask.propose(seen.conversation, place.lineage, _by_tool(policy))
-    terms = Terms(policy.mask.when, policy.limits.effective, policy.mask.keep_newest)
-    lineage = place.lineage if place.retry is None else replace(place.lineage, placed=place.retry.placed)
-    decided = plan(seen.conversation, lineage, proposals, seen.profile, now, terms)
-    if mode == "enforce" and policy.stabilize.replay:
-        return replace(decided, replayed=replays(seen))
+    if new and case.mode != "off" and case.place.retry is None:
+        proposals = case.policy.mask.propose(case.seen.conversation, case.lineage, _by_tool(case.policy))
+    terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest)
+    decided = plan(case.seen.conversation, case.lineage, proposals, case.seen.profile, case.now, terms)
+    if case.mode == "enforce" and case.policy.stabilize.replay:
+        return replace(decided, replayed=replays(case.seen))
     return decided
 
 
-async def _commit(
-    request: Request, context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float
-) -> tuple[Plan, bytes, Turn | None]:
+async def _commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | None]:
     """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
-    if mode != "enforce":
-        return decided, request.body, None
+    if case.mode != "enforce":
+        return decided, case.request.body, None
     try:
-        body = write(seen, request.body, decided)
+        body = write(case.seen, case.request.body, decided)
         if not decided.applied:
             return decided, body, None
-        await _archive(context, seen, decided, place.lineage.tenant, now)
-        turn = await _keep(context, seen, place, mode, decided, now)
+        await _archive(case, decided)
+        turn = await _keep(case, decided)
         if turn.record.edits != _added(decided):
-            decided = _adopt(seen, place, decided, turn)
-            body = write(seen, request.body, decided)
+            decided = _adopted(decided, turn)
+            body = write(case.seen, case.request.body, decided)
         return decided, body, turn
     except Illegal as error:
-        log.warning("a rewrite breaks a rule, the original is sent: %s", error.rule)
-        context.witness.degraded("rule", error.rule)
+        log.warning("a rewrite breaks a rule and is not sent: %s", error.rule)
+        case.context.witness.degraded("rule", error.rule)
     except (StoreError, TimeoutError) as error:
         log.warning("edits cannot be kept, so none are added: %s", error)
-        context.witness.degraded("store", "put")
-    return await _without(request, context, seen, place, decided, now)
+        case.context.witness.degraded("store", "put")
+    return _without(case)
 
 
-async def _without(
-    request: Request, context: Context, seen: Seen, place: Place, decided: Plan, now: float
-) -> tuple[Plan, bytes, Turn | None]:
-    """The same turn with nothing new. INVARIANT: STICKY, as far as what is in force is legal."""
-    earlier = Policy(name="nothing new")
-    fallback = replace(_decide(seen, place, earlier, "enforce", now, new=False), replayed=decided.replayed)
+def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
+    """The same turn with nothing new; the original where what is in force is itself the trouble."""
+    fallback = _decide(case, new=False)
     try:
-        return fallback, write(seen, request.body, fallback), None
+        return fallback, write(case.seen, case.request.body, fallback), None
     except Illegal:
-        bare = dataclasses.replace(place, lineage=replace(place.lineage, placed=()), retry=None)
-        return _decide(seen, bare, earlier, "off", now, new=False), request.body, None
+        bare = dataclasses.replace(case, lineage=replace(case.lineage, placed=()), mode="off")
+        return _decide(bare, new=False), case.request.body, None
 
 
-async def _archive(context: Context, seen: Seen, decided: Plan, tenant: bytes, now: float) -> None:
+async def _archive(case: Case, decided: Plan) -> None:
     """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
     new = {decision.edit.anchor for decision in decided.applied}
     taken = [placed for placed in decided.in_force if placed.edit.anchor in new]
+    texts = [original(case.seen, placed) for placed in taken]
     async with asyncio.timeout(PATIENCE):
-        ids = await context.archive.put(tenant, [original(seen, placed) for placed in taken], now)
+        ids = await case.context.archive.put(case.lineage.tenant, texts, case.now)
     if ids != tuple(placed.edit.archive_id for placed in taken):
         raise StoreError("the archive names an original otherwise than its placeholder does")
 
 
-async def _keep(context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Turn:
+async def _keep(case: Case, decided: Plan) -> Turn:
     """INVARIANT: STICKY; a turn that adds edits is in the store before it is sent, and the first write wins."""
-    record = _record(seen, place, mode, decided, now)
+    record = _record(case, decided)
     async with asyncio.timeout(PATIENCE):
-        stored = await context.store.put(record)
+        stored = await case.context.store.put(record)
     placed = decided.in_force
     if stored.edits != record.edits:
-        placed = _merged(seen, place, stored.edits)
+        earlier = [item.edit for item in case.lineage.placed]
+        placed = locate(case.seen.conversation.messages, (*earlier, *stored.edits))
     turn = Turn(stored, placed, decided.ledger, stored=True)
-    context.memo.record(seen.path, turn, (record.model, *record.head))
+    case.context.memo.record(case.seen.path, turn, head_key(case.seen.conversation.head))
     return turn
 
 
-def _adopt(seen: Seen, place: Place, decided: Plan, turn: Turn) -> Plan:
+def _adopted(decided: Plan, turn: Turn) -> Plan:
     """The plan with the edits of the replica that was first."""
     taken = tuple(Decision(edit, "applied", "adopted") for edit in turn.record.edits)
     return replace(decided, decisions=taken, in_force=turn.placed)
 
 
-def _merged(seen: Seen, place: Place, edits: Sequence[Edit]) -> tuple[Placed, ...]:
-    earlier = [placed.edit for placed in place.lineage.placed]
-    return locate(seen.conversation.messages, (*earlier, *edits))
-
-
-def _remember(context: Context, seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Turn:
+def _remember(case: Case, decided: Plan) -> Turn:
     """Keep a turn that adds no edits in memory; the store gets it when it is settled."""
-    if place.retry is not None:
-        return place.retry
-    turn = Turn(_record(seen, place, mode, decided, now), decided.in_force, decided.ledger)
-    context.memo.record(seen.path, turn, (turn.record.model, *turn.record.head))
+    if case.place.retry is not None:
+        return case.place.retry
+    turn = Turn(_record(case, decided), decided.in_force, decided.ledger)
+    case.context.memo.record(case.seen.path, turn, head_key(case.seen.conversation.head))
     return turn
 
 
-def _record(seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> Record:
-    parent = place.parent.record if place.parent else None
-    head = seen.conversation.head
-    base = place.lineage.common
-    root = parent.root if parent else place.key
+def _record(case: Case, decided: Plan) -> Record:
+    seen, parent = case.seen, case.place.parent.record if case.place.parent else None
+    head, base = seen.conversation.head, case.lineage.common
+    root = parent.root if parent else case.place.key
     return Record(
-        key=place.key,
-        tenant=place.lineage.tenant,
+        key=case.place.key,
+        tenant=case.lineage.tenant,
         prefix=seen.path[-1].node.prefix,
         parent=parent.key if parent else None,
         root=root,
-        session=place.lineage.session or root.hex()[:12],
-        turn=place.lineage.turn + 1,
-        at=now,
+        session=case.lineage.session or root.hex()[:12],
+        turn=case.lineage.turn + 1,
+        at=case.now,
         model=head.model,
         head=(head.tools_hash, head.system_hash, head.parameters_hash),
         base=base,
@@ -328,7 +333,7 @@ def _record(seen: Seen, place: Place, mode: Mode, decided: Plan, now: float) -> 
         edits=_added(decided),
         ledger=decided.ledger,
         last=decided.sent,
-        mode=mode,
+        mode=case.mode,
     )
 
 

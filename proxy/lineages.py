@@ -23,14 +23,16 @@ STORE_PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Place:
-    """Where a request stands: the turn it continues, if any, and the lineage as the planner sees it."""
+    """Where a request stands."""
 
-    lineage: Lineage
-    parent: Turn | None
-    retry: Turn | None
-    """The same request was planned before."""
     key: bytes
     """The key of this turn's record."""
+    parent: Turn | None = None
+    """The turn it continues, if any."""
+    common: int = 0
+    """Messages at the front that it shares with that turn's request."""
+    retry: Turn | None = None
+    """The same request was planned before."""
 
 
 def head_key(head: Head) -> HeadKey:
@@ -38,22 +40,43 @@ def head_key(head: Head) -> HeadKey:
     return (head.model, head.tools_hash, head.system_hash, head.parameters_hash)
 
 
-async def resolve(seen: Seen, tenant: bytes, session: str, mode: str, memo: Memo, store: Store, count: Count) -> Place:
-    """Find the lineage. Raises StoreError where the store was needed and failed."""
-    key = record_key(seen.path[-1].node.prefix, seen.conversation.head)
-    found = _remembered(seen.path, head_key(seen.conversation.head))
+async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> Place:
+    """Find the lineage. Raises StoreError or TimeoutError where the store was needed and failed."""
+    head = head_key(seen.conversation.head)
+    found = _remembered(seen.path, head)
     if found is None:
         await _recall(seen, tenant, memo, store, count)
-        found = _remembered(seen.path, head_key(seen.conversation.head))
+        found = _remembered(seen.path, head)
     turn, common = found or (None, 0)
-    retry = seen.path[-1].node.turns.get(key)
-    return Place(_lineage(seen, tenant, session, mode, turn, common), turn, retry, key)
+    return Place(place_key(seen), turn, common, seen.path[-1].node.turns.get(place_key(seen)))
 
 
-def unknown(seen: Seen, tenant: bytes, session: str) -> Place:
-    """The place of a request whose past cannot be read."""
-    key = record_key(seen.path[-1].node.prefix, seen.conversation.head)
-    return Place(_lineage(seen, tenant, session, "enforce", None, 0), None, None, key)
+def place_key(seen: Seen) -> bytes:
+    """The key of the record that this request makes."""
+    return record_key(seen.path[-1].node.prefix, seen.conversation.head)
+
+
+def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str) -> Lineage:
+    """The lineage as the planner sees it. Edits that were only planned, in another mode, are not in force."""
+    turn = place.retry or place.parent
+    if turn is None:
+        return Lineage(tenant, session)
+    record, common = turn.record, len(seen.path) if place.retry else place.common
+    complete, same = common >= record.count, record.mode == mode
+    placed: tuple[Placed, ...] = ()
+    if same:
+        placed = turn.placed if complete else locate(seen.conversation.messages, turn.edits)
+    return Lineage(
+        tenant=tenant,
+        session=session or record.session,
+        turn=record.turn - (1 if place.retry else 0),
+        placed=placed,
+        ledger=turn.ledger if same else Ledger(),
+        last=record.last,
+        common=min(common, record.count),
+        complete=complete,
+        changed=_changed(seen.conversation.head, record),
+    )
 
 
 def _remembered(path: Sequence[Step], head: HeadKey) -> tuple[Turn, int] | None:
@@ -70,27 +93,6 @@ def _continues(path: Sequence[Step], common: int) -> bool:
     """Sharing a first message is not enough: a whole earlier request, or an answer, must be shared."""
     shared = path[:common]
     return any(step.node.turns for step in shared) or any(step.node.message.role is Role.ASSISTANT for step in shared)
-
-
-def _lineage(seen: Seen, tenant: bytes, session: str, mode: str, turn: Turn | None, common: int) -> Lineage:
-    if turn is None:
-        return Lineage(tenant, session)
-    record = turn.record
-    complete = common >= record.count
-    placed: tuple[Placed, ...] = ()
-    if record.mode == mode:
-        placed = turn.placed if complete else locate(seen.conversation.messages, turn.edits)
-    return Lineage(
-        tenant=tenant,
-        session=session or record.session,
-        turn=record.turn,
-        placed=placed,
-        ledger=turn.ledger if record.mode == mode else Ledger(),
-        last=record.last,
-        common=min(common, record.count),
-        complete=complete,
-        changed=_changed(seen.conversation.head, record),
-    )
 
 
 def _changed(head: Head, record: Record) -> str:
