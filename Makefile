@@ -15,6 +15,8 @@ BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $
 
 bin := .venv/bin
 stamp := .venv/.complete
+# Every script of bench/ but those that need an argument and measure nothing.
+benchmarks = $(filter-out __init__ refresh_prices,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
 
 .PHONY: setup demo test check bench docs clean lock image
 
@@ -48,8 +50,7 @@ test: check
 	@tail -n 1 out/test/pytest.log
 
 bench: $(stamp)
-	@for script in bench/*.py; do case $$script in */__init__.py|*/_*) continue;; esac; \
-		echo "== $$script"; $(bin)/python $$script; done
+	@for name in $(benchmarks); do echo "== bench.$$name"; $(bin)/python -m bench.$$name; done
 
 docs: $(stamp)
 	$(bin)/python docs/settings_page.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
