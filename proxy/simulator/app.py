@@ -4,10 +4,11 @@ Rules of this room: the clock is an argument; a caller who leaves is noticed, be
 during it, and the log says so. Each call is judged when it has arrived as a whole.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-import anyio
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -87,34 +88,35 @@ class Door:
     async def _deliver(self, number: int, reply: Reply, fault: Fault, receive: Receive, send: Send) -> None:
         async def work() -> None:
             if fault.hang:
-                await anyio.sleep_forever()
-            await anyio.sleep(self._delays.first_byte)
+                await asyncio.Event().wait()
+            await asyncio.sleep(self._delays.first_byte)
             reply.begin()
             self._log.note(number, status=reply.status)
             await _send(reply, self._delays.chunk, fault.abort_after, send)
 
-        left = await until_left(receive, work)
+        left = await until_left(receive, work())
         begun = self._log.records[number].status is not None
         self._log.note(number, done=True, left=("during" if begun else "before") if left else "")
 
 
-async def until_left(receive: Receive, work: Callable[[], Awaitable[None]]) -> bool:
+async def until_left(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
     """Does the work; true where the caller went away first, which cancels it."""
-    finished = left = False
-    async with anyio.create_task_group() as group:
-
-        async def watch() -> None:
-            nonlocal left
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            left = not finished
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch)
-        await work()
-        finished = True
-        group.cancel_scope.cancel()
+    job, watch = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((job, watch), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left = not job.done()
+        job.cancel()
+        watch.cancel()
+        results = await asyncio.gather(job, watch, return_exceptions=True)
+    if isinstance(results[0], Exception):
+        raise results[0]
     return left
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send(reply: Reply, pause: float, limit: int | None, send: Send) -> None:
@@ -125,7 +127,7 @@ async def _send(reply: Reply, pause: float, limit: int | None, send: Send) -> No
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})
     sent = 0
     for place, chunk in enumerate(reply.chunks):
-        await anyio.sleep(pause if place else 0)
+        await asyncio.sleep(pause if place else 0)
         part = chunk if limit is None else chunk[: limit - sent]
         await send({"type": "http.response.body", "body": part, "more_body": True})
         sent += len(part)

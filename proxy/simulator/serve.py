@@ -40,11 +40,12 @@ def under(model: str, profiles: tuple[Profile, ...]) -> tuple[Profile, ...]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, so that the port is known before the server runs."""
+    """A listening socket: the port is known, and callers wait in line, before the server runs."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
+    listener.listen(1024)
     return listener
 
 

@@ -1,8 +1,8 @@
 """Anthropic's own context editing: old tool results and old thinking, cleared on the provider's side.
 
 Sources: `types/beta/beta_clear_tool_uses_20250919_edit_param.py` and its neighbours in the anthropic package; the
-context editing page (defaults: trigger 100,000 input tokens, keep 3; oldest first, a placeholder in place of the result).
-The caller's history stays as it was sent, so what reasoning is bound to does not change; the cached prefix does.
+context editing page (defaults: trigger 100,000 input tokens, keep 3; oldest first, a placeholder for the result). The
+caller's history stays as it was sent, so what reasoning is bound to does not change; the cached prefix does.
 Threshold compaction (`compact_20260112`) is accepted and never triggers here.
 """
 
