@@ -15,8 +15,8 @@ BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $
 
 bin := .venv/bin
 stamp := .venv/.complete
-# Every script of bench/ but those that need an argument and measure nothing.
-benchmarks = $(filter-out __init__ refresh_prices,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
+# Every script of bench/ but those that measure nothing.
+benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
 
 .PHONY: setup demo test check bench docs clean lock image
 
