@@ -16,6 +16,7 @@ from proxy.dialects.heads import Fields, Layout, pick, read_head
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.parts import (
     CALL_TOKENS,
+    SEALED_CHARACTERS,
     Object,
     Part,
     call,
@@ -40,7 +41,6 @@ _THREAD = re.compile(r"/threads/[^/]+/messages/?(\?|$)")
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-_THOUGHTS = {"thinking": "thinking", "redacted_thinking": "data"}
 # Blocks whose type in the package has `cache_control`, besides the `..._tool_result` ones.
 _MARKABLE = frozenset(
     {"tool_use", "server_tool_use", "mcp_tool_use", "tool_result", "search_result", "container_upload", "compaction"}
@@ -62,8 +62,10 @@ def _read(item: Object, path: Path) -> Part:
     kind = string(item, "type")
     if kind == "text":
         return text(item, path, markable=True)
-    if kind in _THOUGHTS:
-        return _thought(item, item.get(_THOUGHTS[kind]), path)
+    if kind == "thinking":  # empty with a signature is normal: its display was left out
+        return reasoning(item, item.get("thinking"), path)
+    if kind == "redacted_thinking":
+        return _redacted(item, path)
     if kind in _CALLS:
         name, given = string(item, "name"), item.get("input")
         return call(item, name, given, path, call_id=string(item, "id"), markable=True)
@@ -78,11 +80,10 @@ def _read(item: Object, path: Path) -> Part:
     return _other(item, kind, path)
 
 
-def _thought(item: Object, thoughts: object, path: Path) -> Part:
-    """Redacted thinking is encrypted throughout; an empty `thinking` with a signature is normal."""
-    part = reasoning(item, thoughts, path)
-    redacted = string(item, "type") == "redacted_thinking"
-    return msgspec.structs.replace(part, bound=part.bound or redacted)
+def _redacted(item: Object, path: Path) -> Part:
+    """Thinking that is encrypted throughout."""
+    sealed = len(string(item, "data")) // SEALED_CHARACTERS
+    return msgspec.structs.replace(reasoning(item, None, path), bound=True, extra=sealed)
 
 
 def _result(item: Object, path: Path) -> Part:

@@ -37,12 +37,17 @@ def canonical(value: object) -> bytes:
 
 def identity(value: object) -> bytes:
     """SHA-256 of the canonical form: equal in every process, safe to store."""
-    return hashlib.sha256(canonical(value)).digest()
+    return digest(canonical(value))
+
+
+def digest(text: bytes) -> bytes:
+    """The identity of a value whose canonical form this is."""
+    return hashlib.sha256(text).digest()
 
 
 def raw_identity(raw: bytes) -> bytes:
     """Identity of JSON that has no canonical form."""
-    return hashlib.sha256(b"raw\0" + raw).digest()
+    return digest(b"raw\0" + raw)
 
 
 def unmarked(value: object, text_type: str = "text") -> object:

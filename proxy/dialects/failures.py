@@ -37,7 +37,7 @@ _OPENINGS = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TRAE = re.compile(r"^Tool call failed with error:", re.MULTILINE)  # after whatever the tool had printed
+_TRAE = "\nTool call failed with error:"  # after whatever the tool had printed
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"(?:[\w.]+(?:Error|Exception|Exit)|[\w.]*KeyboardInterrupt)(?::.*)?")
 # A shell's own complaint, as the last line.
@@ -57,7 +57,7 @@ def failed(text: str) -> bool:
     status = _status(head, tail)
     if status is not None:
         return status != 0
-    if _OPENINGS.match(head) or _TRAE.search(text):
+    if _OPENINGS.match(head) or _TRAE in f"\n{text}":
         return True
     last = tail.rpartition("\n")[2]
     return bool(_COMPLAINT.fullmatch(last) or (_EXCEPTION.fullmatch(last) and _TRACEBACK in text))

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from policies.core.conversation import Head
 from proxy.dialects import Count
-from proxy.dialects.canonical import as_blocks, canonical, decode, identity, marked, raw_identity, unmarked
+from proxy.dialects.canonical import as_blocks, canonical, decode, digest, identity, marked, raw_identity, unmarked
 from proxy.errors import DialectError
 
 Fields = Mapping[str, object]
@@ -49,13 +49,13 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
     tools = [fields.get(name) or [] for name in layout.tools]
     system = [as_blocks(fields.get(name)) or [] for name in layout.system]
     parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
-    plain: list[list[object]] = [list(map(unmarked, tools)), list(map(unmarked, system))]
+    said = [canonical(list(map(unmarked, values))) for values in (tools, system)]
     return Head(
         model=model_of(fields, path),
-        tools_hash=identity(plain[0]),
-        system_hash=identity(plain[1]),
+        tools_hash=digest(said[0]),
+        system_hash=digest(said[1]),
         parameters_hash=identity(parameters),
-        tokens=sum(count(canonical(part).decode()) for part in plain if any(part)),
+        tokens=sum(count(text.decode()) for text, values in zip(said, (tools, system), strict=True) if any(values)),
         tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
         markers=_markers(tools)
         + _markers([fields.get(name) for name in layout.system])

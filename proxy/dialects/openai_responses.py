@@ -134,7 +134,8 @@ _MARKABLE_RESULTS = frozenset({"function_call_output", "custom_tool_call_output"
 def _reasoning(item: Object) -> Part:
     """Encrypted, or kept on the server under its id: either way the provider knows what stood before it."""
     spoken = [part["text"] for part in _texts(item, "summary") + _texts(item, "content")]
-    part = reasoning(item, "\n".join(spoken))
+    sealed = string(item, "encrypted_content")  # the summary is shorter than what it stands for
+    part = reasoning(item, None if sealed else "\n".join(spoken))
     return msgspec.structs.replace(part, bound=part.bound or bool(item.get("id")))
 
 

@@ -36,9 +36,10 @@ class Parser:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        if self._after_cr and chunk:  # a CRLF cut in two is one line end
-            self._after_cr = False
-            chunk = chunk[1:] if chunk.startswith(b"\n") else chunk
+        if not chunk:
+            return
+        if self._after_cr:  # a CRLF cut in two is one line end
+            chunk = chunk.removeprefix(b"\n")
         start = 0
         for end in _LINE_END.finditer(chunk):
             self._keep(chunk[start : end.start()])

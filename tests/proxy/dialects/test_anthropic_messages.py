@@ -84,6 +84,12 @@ def test_thinking_is_bound_by_its_signature_even_when_it_is_empty() -> None:
     assert block({"type": "redacted_thinking", "data": "x"}, "assistant").bound
 
 
+def test_hidden_thinking_costs_its_encrypted_length() -> None:
+    assert block({"type": "redacted_thinking", "data": "x" * 800}, "assistant").tokens == 100
+    assert block({"type": "thinking", "thinking": "", "signature": "x" * 800}, "assistant").tokens == 100
+    assert block({"type": "thinking", "thinking": "four", "signature": "x" * 800}, "assistant").tokens == 4
+
+
 @pytest.mark.parametrize("kind", ["tool_use", "server_tool_use", "mcp_tool_use"])
 def test_a_call_has_its_id_and_tool(kind: str) -> None:
     made = block({"type": kind, "id": "t1", "name": "bash", "input": {"command": "ls"}}, "assistant")

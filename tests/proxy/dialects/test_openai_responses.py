@@ -119,7 +119,13 @@ def test_a_result_fails_by_status_or_words() -> None:
 def test_reasoning_is_bound_if_the_provider_can_check_it(extra: dict[str, object], bound: bool) -> None:
     summary = [{"type": "summary_text", "text": "four"}, "odd", {"type": "x"}]
     made = only({"type": "reasoning", "summary": summary, "content": None, **extra})
-    assert (made.kind, made.bound, made.tokens) == (Kind.REASONING, bound, 4)
+    assert (made.kind, made.bound) == (Kind.REASONING, bound)
+
+
+def test_reasoning_costs_its_words_or_its_encrypted_length() -> None:
+    open_, sealed = {"summary": [{"text": "four"}], "content": [{"text": "x"}]}, {"encrypted_content": "x" * 800}
+    assert only({"type": "reasoning", **open_}).tokens == 6
+    assert only({"type": "reasoning", **open_, **sealed}).tokens == 100
 
 
 @pytest.mark.parametrize(

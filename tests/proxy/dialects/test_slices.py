@@ -149,9 +149,25 @@ def test_only_the_top_level_key_counts_however_it_is_spelled(body: bytes) -> Non
     assert json.loads(cut.rest)["messages"] == []
 
 
-@pytest.mark.parametrize("body", [b'{"messages":[1, 2,3]}', b'{"messages":[1,2, 3]}', b'{"messages":[1,2 ,3]}'])
-def test_mixed_separators_are_walked(body: bytes) -> None:
-    assert splice(body, split(body, "messages"), {1: b"X", 2: b"Y"}) == body.replace(b"2", b"X").replace(b"3", b"Y")
+@pytest.mark.parametrize(
+    "elements",
+    [
+        b"1, 2,3",
+        b"1,2, 3",
+        b"1,2 ,3",
+        b"1, 2,3 , 4",  # the same length as with one separator throughout
+        b'1, 2,   "x]"',  # with one separator throughout the list would end inside the string
+        b'1, 2,  3,4,"]"',
+    ],
+)
+def test_mixed_separators_are_walked(elements: bytes) -> None:
+    body = b'{"messages":[%b]}' % elements
+    cut = split(body, "messages")
+    assert [bytes(element) for element in cut.elements] == [
+        json.dumps(one).encode() for one in json.loads(b"[%b]" % elements)
+    ]
+    assert cut.rest == b'{"messages":[]}'
+    assert splice(body, cut, {1: b"X", 2: b"Y"}) == body.replace(b"2", b"X").replace(bytes(cut.elements[2]), b"Y")
 
 
 def test_a_list_that_only_looks_alike_further_on_is_not_taken_for_the_end() -> None:

@@ -36,6 +36,10 @@ def test_the_stream_is_read_as_the_standard_says(stream: bytes, expected: list[E
     assert events(*(stream[at : at + 1] for at in range(len(stream)))) == expected
 
 
+def test_an_empty_chunk_between_cr_and_lf_changes_nothing() -> None:
+    assert events(b"data: a\r", b"", b"\n", b"", b"\r", b"", b"\n") == events(b"data: a\r\n\r\n")
+
+
 lines = st.sampled_from([b"data: a", b"data: {}", b"event: x", b": c", b"", b"data:", b"\xef\xbb\xbf", b"junk"])
 ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
 
