@@ -24,7 +24,7 @@ FALLBACKS: dict[ApiName, Profile] = {
         cache=LongestPrefix(step=128, minimum=1024), context_limit=400_000, sources=_SOURCE,
     ),
     "gemini": Profile(
-        name="simulated-gemini", provider="gemini", match=("*",), prices=_PRICES,
+        name="simulated-gemini", provider="google", match=("*",), prices=_PRICES,
         cache=LongestPrefix(minimum=2048), context_limit=1_048_576, sources=_SOURCE,
     ),
 }  # fmt: skip

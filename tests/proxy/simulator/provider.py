@@ -49,7 +49,7 @@ PROFILES = (
     profile("gpt-6.2", Breakpoints(minimum=10, automatic=True, ttl=1800, long_ttl=43_200), binds_reasoning="drops"),
     profile("gpt-5.6", Breakpoints(minimum=10, automatic=True, ttl=1800, long_ttl=43_200)),
     profile("gpt-4", LongestPrefix(step=128, minimum=1024)),
-    profile("gemini-", LongestPrefix(minimum=100), "gemini"),
+    profile("gemini-", LongestPrefix(minimum=100), "google"),
     profile("deepseek", Units(), "deepseek"),
     profile("vllm", TokenBlocks(size=16), "vllm"),
     profile("llama", LongestPrefix(holdback=1, ttl=3600), "llama.cpp"),

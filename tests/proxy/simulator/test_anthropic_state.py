@@ -151,3 +151,29 @@ def test_the_anthropic_tool_runner_runs_to_the_end(serve: Any) -> None:
     last = runner.until_done()
     assert last.content[0].type == "text"
     assert last.content[0].text == "eight"
+
+
+def test_a_thread_of_an_unknown_kind_is_refused() -> None:
+    request = body(user({"type": "text", "text": "go"}), thread={"type": "fork"})
+    assert "thread.type" in Provider().refusal(PATH, request, THREADS)
+
+
+def test_inputs_of_named_tools_only_can_be_cleared() -> None:
+    (some,) = applied(*managed(6, trigger=uses(5), keep=uses(4), clear_tool_inputs=["ls"]))
+    (none,) = applied(*managed(6, trigger=uses(5), keep=uses(4), clear_tool_inputs=["cat"]))
+    assert some["cleared_input_tokens"] > none["cleared_input_tokens"] == 2 * (25 - 3)
+
+
+def test_all_thinking_can_be_kept_and_compaction_is_accepted() -> None:
+    provider, request = looped("claude-bound", 3)
+    edits = [{"type": "clear_thinking_20251015", "keep": "all"}, {"type": "compact_20260112"}]
+    assert applied(provider, {**request, "context_management": {"edits": edits}}) == []
+    plain, bare = managed(1)
+    assert applied(plain, {**bare, "context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}) == []
+
+
+def test_an_unknown_answer_to_a_broken_prefix_is_refused() -> None:
+    thinking = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "ignore"}}
+    headers = {**ANTHROPIC, "anthropic-beta": "thinking-binding-controls-2026-08-01"}
+    request = body(user({"type": "text", "text": "go"}), thinking=thinking)
+    assert "prefix_mismatch_behavior" in Provider().refusal(PATH, request, headers)

@@ -174,3 +174,11 @@ def test_delays_hold_back_the_first_byte_and_each_chunk(serve: Serve) -> None:
         chunks = list(response.iter_raw())
     assert first >= 0.1
     assert time.monotonic() - begun >= 0.1 + 0.05 * (len(chunks) - 1)
+
+
+def test_a_brain_that_fails_is_not_hidden() -> None:
+    def fails(_: SeenRequest) -> Answer:
+        raise RuntimeError("the test's own fault")
+
+    with pytest.raises(RuntimeError, match="own fault"):
+        Provider(fails).answer(PATH, BODY)

@@ -228,3 +228,21 @@ def test_prewarming_writes_and_says_nothing() -> None:
     answer = provider.answer(PATH, ask(items, prompt_cache_options={"prewarm": True}))
     assert (answer["output"], answer["usage"]["output_tokens"]) == ([], 0)
     assert provider.cached(PATH, ask(items))[0] == 125
+
+
+def test_a_breakpoint_is_explicit_or_refused() -> None:
+    body = chat({"role": "user", "content": [{"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "a"}}]})
+    assert "Invalid value: 'a'." in Provider().refusal(CHAT, body)
+
+
+def test_a_chain_goes_on_without_new_input() -> None:
+    provider = Provider()
+    first = provider.answer(PATH, ask(USER))
+    provider.answer(PATH, {"model": "gpt-6.2", "previous_response_id": first["id"]})
+
+
+def test_reasoning_of_another_server_is_refused() -> None:
+    _, request = looped()
+    stranger = Provider(key=b"another")
+    response = stranger.post(PATH, request)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_encrypted_content")
