@@ -6,6 +6,7 @@ against the id. The file's own rules are those of the store's (proxy/store/datab
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -36,10 +37,26 @@ BATCH = 256
 
 def open_archive(store_url: str, max_bytes: int, max_age: float = MAX_AGE) -> Archive:
     """Beside the store: `state.db` has its archive in `state.archive.db`. `max_age` in seconds."""
+    path = archive_path(store_url)
+    return MemoryArchive(max_bytes, max_age) if path is None else open_sqlite_archive(path, max_bytes, max_age)
+
+
+def archive_path(store_url: str) -> Path | None:
+    """The archive's file; None where the store is in memory."""
     path = store_path(store_url)
-    if path is None:
-        return MemoryArchive(max_bytes, max_age)
-    return open_sqlite_archive(path.with_name(f"{path.stem}.archive{path.suffix}"), max_bytes, max_age)
+    return path and path.with_name(f"{path.stem}.archive{path.suffix}")
+
+
+def read_original(file: Path, identity: str) -> bytes | None:
+    """An original by its id alone, for whoever may read the file. None where there is none."""
+    if not file.exists() or not ID.fullmatch(identity):
+        return None
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=TIMEOUT)) as connection:
+            row = connection.execute("SELECT digest, body FROM originals WHERE id = ?", (identity,)).fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"the archive `{file.name}` cannot be read: {error}") from None
+    return _checked(identity, *row) if row else None
 
 
 def open_sqlite_archive(
@@ -104,10 +121,12 @@ def _keep(connection: sqlite3.Connection, tenant: bytes, digest: bytes, text: by
 
 def _get(tenant: bytes, id: str, connection: sqlite3.Connection) -> bytes | None:
     row = connection.execute("SELECT digest, body FROM originals WHERE tenant = ? AND id = ?", (tenant, id)).fetchone()
-    if row is None:
-        return None
-    content = decompress(row[1])
-    if text_digest(content) != row[0]:
+    return _checked(id, *row) if row else None
+
+
+def _checked(id: str, digest: bytes, body: bytes) -> bytes:
+    content = decompress(body)
+    if text_digest(content) != digest:
         raise StoreError(f"the original `{id}` is damaged and cannot be read")
     return content
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NoReturn
 
 from proxy.commands import flags
@@ -72,6 +73,15 @@ def _policy_schema(call: Call) -> int:
     return policy.schema(call.terminal)
 
 
+def _archive_get(call: Call) -> int:
+    from proxy.commands import archive
+    from proxy.config import Request, default_file, load_settings
+
+    file = Path(call.args.config) if call.args.config else default_file(call.environ)
+    settings = load_settings(Request(file, call.environ))
+    return archive.get(settings, call.args.id, call.args.lines, call.args.grep, call.terminal)
+
+
 def _models(call: Call) -> int:
     from proxy.commands import models
 
@@ -115,6 +125,13 @@ COMMANDS = (
         _policy_schema,
     ),
     Command(
+        "archive get",
+        "print the original of what a placeholder stands for",
+        "holdfast archive get hf-66o46nj7p6ipja5t --lines 1:40",
+        flags.archive_get,
+        _archive_get,
+    ),
+    Command(
         "models",
         "prices, limits and cache rules of models, each with its source",
         "holdfast models claude-sonnet-4-5",
@@ -123,7 +140,7 @@ COMMANDS = (
     ),
 )
 
-GROUPS = {"policy": "check, print and describe policy files"}
+GROUPS = {"policy": "check, print and describe policy files", "archive": "read back what was elided"}
 
 
 class Parser(argparse.ArgumentParser):

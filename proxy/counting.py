@@ -47,10 +47,11 @@ def _traffic(answered: Answered) -> Traffic:
 def traffic_of(prepared: Prepared) -> Traffic:
     """The labels of a request that creates a model answer; model and policy where it was planned."""
     request, planned = prepared.request, prepared.planned
+    profile = planned.seen.profile.name if planned else ""
     return Traffic(
         upstream=request.upstream,
         dialect=request.dialect.name,
-        model=planned.seen.conversation.head.model if planned else "",
+        model=profile if profile != "unknown" or not planned else planned.seen.conversation.head.model,
         agent=request.agent,
         policy=planned.policy.name if planned else "",
     )

@@ -105,7 +105,7 @@ class Settled:
 class Witness(Protocol):
     """Counts what happens. Never raises."""
 
-    def settled(self, settled: Settled) -> None: ...
+    def accounted(self, settled: Settled) -> None: ...
 
     def degraded(self, what: str, reason: str) -> None:
         """Something was left undone so that the request could go on. Both are short fixed words."""
@@ -344,10 +344,10 @@ def _added(decided: Plan) -> tuple[Edit, ...]:
 async def _settle(prepared: Prepared, context: Context, usage: Usage | None, status: int) -> None:
     planned = prepared.planned
     if planned is None:
-        context.witness.settled(Settled(prepared, usage, status))
+        context.witness.accounted(Settled(prepared, usage, status))
         return
     settled = _costed(prepared, planned, usage, status)
-    context.witness.settled(settled)
+    context.witness.accounted(settled)
     turn = planned.turn
     if usage is not None:
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)

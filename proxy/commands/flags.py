@@ -66,6 +66,13 @@ def policy_show(parser: ArgumentParser) -> None:
     _format(parser)
 
 
+def archive_get(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="as the placeholder names it: hf-...")
+    parser.add_argument("--lines", metavar="A:B", default="", help="these lines only, counted from 1")
+    parser.add_argument("--grep", metavar="RE", default="", help="lines that match this regular expression only")
+    _config(parser)
+
+
 def models(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="a model, as requests name it: every figure of it")
     _format(parser)

@@ -13,18 +13,22 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from prometheus_client import generate_latest
 
+from metrics.registry import Metrics
+from policies.core.usage import Usage
 from proxy import exchange, server
-from proxy.admin import AdminApp
+from proxy.admin import AdminApp, check_binding
+from proxy.admin_api import admin_api
 from proxy.commands import workers
 from proxy.commands.clients import how_to_connect
-from proxy.commands.wiring import Unwitnessed, keep_pruned, open_context
+from proxy.commands.wiring import keep_pruned, open_context, open_metrics, open_recorder
 from proxy.config import Live, Override, Request, Settings, default_file
+from proxy.counting import Counting
 from proxy.dialects.registry import DIALECTS
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
-from proxy.reverse import Prepare, ReverseProxy
+from proxy.recorder import Recorder
+from proxy.reverse import Prepare, ReverseProxy, Settle
 from proxy.routes import Routes
 from proxy.upstream import open_pools
 
@@ -60,7 +64,9 @@ async def _serve(
 ) -> None:
     lifecycle = Lifecycle()
     live = Live(request, settings)
-    context = open_context(settings, live, Unwitnessed())
+    metrics = open_metrics(settings)
+    context = open_context(settings, live, metrics)
+    recorder = open_recorder(settings, clock())
     proxy = ReverseProxy(
         Routes(settings.upstreams, DIALECTS),
         open_pools(settings.upstreams),
@@ -68,12 +74,14 @@ async def _serve(
         clock,
         limits=_limits(settings),
         lifecycle=lifecycle,
+        observer=Counting(metrics.emit),
         prepare=_watching(live),
+        settle=_recording(recorder) if recorder else exchange.settle,
     )
     pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
     await server.serve(
         proxy,
-        _admin_app(settings, lifecycle),
+        _admin_app(settings, lifecycle, metrics, live),
         traffic=traffic,
         admin=admin,
         lifecycle=lifecycle,
@@ -101,9 +109,23 @@ def _watching(live: Live) -> Prepare:
     return prepare
 
 
-def _admin_app(settings: Settings, lifecycle: Lifecycle) -> AdminApp:
+def _recording(recorder: Recorder) -> Settle:
+    """`settle`, with a line in the recording first."""
+
+    async def settle(
+        prepared: exchange.Prepared, context: exchange.Context, usage: Usage | None, now: float, *, status: int = 200
+    ) -> None:
+        recorder.record(prepared, usage, now, status)
+        await exchange.settle(prepared, context, usage, now, status=status)
+
+    return settle
+
+
+def _admin_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, live: Live) -> AdminApp:
+    check_binding(settings.admin_host, settings.admin_token.reveal() if settings.admin_token else "")
     return AdminApp(
-        lambda accept: (generate_latest(), "text/plain; version=0.0.4; charset=utf-8"),
+        metrics.exposition,
+        mounted=admin_api(live),
         lifecycle=lifecycle,
         hosts=(*settings.allowed_hosts, settings.admin_host),
         token=settings.admin_token.reveal() if settings.admin_token else "",

@@ -6,20 +6,27 @@ closed by whoever serves.
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
+from metrics.labels import Known
+from metrics.registry import Metrics
 from policies.core.profile import Profile
 from policies.policy import Policy
 from policies.routes import policy_for
+from proxy.accounting import Accounts
 from proxy.archive_sqlite import open_archive
 from proxy.config import Live, Settings
 from proxy.errors import StoreError
-from proxy.exchange import Context, Request, Settled, Witness
+from proxy.exchange import Context, Request
 from proxy.memo import Memo
 from proxy.profiles import load_profiles, profile_for
-from proxy.store.open import open_store
+from proxy.recorder import Recorder
+from proxy.store.open import open_store, store_path
+from proxy.timed import TimedStore
 from proxy.tokens import Counters
 
 log = logging.getLogger("holdfast.wiring")
@@ -27,33 +34,45 @@ log = logging.getLogger("holdfast.wiring")
 PRUNE_EVERY = 600.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Unwitnessed:
-    """A witness that counts nothing."""
+def open_metrics(settings: Settings) -> Metrics:
+    """The registry, with the names that configuration and profiles give."""
+    known = Known(
+        upstreams=tuple(upstream.name for upstream in settings.upstreams),
+        models=tuple(profile.name for profile in load_profiles()),
+        policies=tuple(settings.routes.policies),
+    )
+    return Metrics(version=version("holdfast"), known=known)
 
-    def settled(self, settled: Settled) -> None:
-        pass
 
-    def degraded(self, what: str, reason: str) -> None:
-        pass
+def open_recorder(settings: Settings, now: float) -> Recorder | None:
+    """Where `--record` asks for one: a file named after the second it was opened in and the process."""
+    if settings.record is None:
+        return None
+    return Recorder(Path(settings.record), f"{int(now)}-{os.getpid()}")
 
 
-def open_context(settings: Settings, live: Live, witness: Witness) -> Context:
+def open_context(settings: Settings, live: Live, metrics: Metrics) -> Context:
     """What `prepare` and `settle` use. Raises ConfigError and StoreError."""
     archive = settings.archive
+    backend = backend_of(settings.store)
     context = Context(
-        store=open_store(settings.store),
+        store=TimedStore(open_store(settings.store), backend, metrics.emit),
         archive=open_archive(settings.store, archive.max_bytes, archive.max_age),
         # keyed anew in each process: nobody can prepare messages whose fast hashes collide
         memo=Memo(seed=secrets.randbits(64)),
         profile=_profiles(settings),
         counter=Counters().counter,
         policy=_policies(live),
-        witness=witness,
+        witness=Accounts(metrics.emit, backend),
     )
     if settings.tenant_key is not None:
         context.tenant_key = settings.tenant_key.reveal().encode()
     return context
+
+
+def backend_of(store_url: str) -> str:
+    """The store's kind as a metric label."""
+    return "memory" if store_path(store_url) is None else "sqlite"
 
 
 async def keep_pruned(context: Context, clock: Callable[[], float]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from policies.routes import OFF
 from proxy import exchange
 from proxy.commands import serve, wiring
-from proxy.commands.wiring import Unwitnessed, keep_pruned, open_context
+from proxy.commands.wiring import keep_pruned, open_context, open_metrics
 from proxy.config import Live, Override, Request, load_settings
 from proxy.dialects.registry import by_name
 from proxy.errors import StoreError
@@ -22,7 +22,7 @@ NOW = 1_700_000_000.0
 def context(**environ: str) -> exchange.Context:
     request = Request(environ={"HOLDFAST_STORE": "memory:", **environ})
     settings = load_settings(request)
-    return open_context(settings, Live(request, settings), Unwitnessed())
+    return open_context(settings, Live(request, settings), open_metrics(settings))
 
 
 def asked(policy: str = "", upstream: str = "anthropic") -> exchange.Request:
@@ -59,7 +59,7 @@ def test_a_reloaded_policy_is_the_one_of_the_next_request(tmp_path: Path) -> Non
     request = Request(file)
     settings = load_settings(request)
     live = Live(request, settings)
-    policy = open_context(settings, live, Unwitnessed()).policy
+    policy = open_context(settings, live, open_metrics(settings)).policy
     assert policy(asked(), "m").name == "observe"
     file.write_text("routes: [{policy: aggressive}]\nstore: 'memory:'\n")
     live.poll(NOW)

@@ -1,0 +1,122 @@
+"""From what the driver and a front end saw to metrics: which events a plan, an answer, a fault make.
+
+Rules of this room: words and arithmetic only. What the provider reported is never mixed with what was
+estimated: an estimate is scaled to the reported size before the two are compared, and what then
+remains unread is the provider's to explain, not hidden. Costs of models without dollars stay out.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from metrics.events import (
+    Achievable,
+    CacheLost,
+    Costed,
+    Event,
+    Measured,
+    PassedThrough,
+    Planned,
+    RuleViolated,
+    Sized,
+    StoreFailed,
+)
+from metrics.labels import Traffic
+from metrics.loss import Cause, usual_party
+from policies.core.plan import Plan
+from policies.core.usage import Usage
+from proxy import exchange
+from proxy.counting import traffic_of
+from proxy.exchange import Settled
+
+TOLERANCE = 0.02
+"""Share of the input by which an estimate may exceed a reported read before it is called unexplained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The driver's `Witness`."""
+
+    emit: Callable[[Event], None]
+    """Never raises."""
+    backend: str
+    """Of the store: "memory", "sqlite", "redis"."""
+
+    def accounted(self, settled: Settled) -> None:
+        for event in accounted(settled):
+            self.emit(event)
+
+    def degraded(self, what: str, reason: str) -> None:
+        match what:
+            case "rule":
+                self.emit(RuleViolated(Traffic(), reason))
+            case "store":
+                self.emit(StoreFailed(reason, self.backend))
+            case _:
+                self.emit(PassedThrough(f"fault_in_{what}"))
+
+
+def accounted(settled: Settled) -> Iterator[Event]:
+    """The events of one exchange."""
+    traffic = traffic_of(settled.prepared)
+    planned = settled.prepared.planned
+    if planned is None:
+        yield PassedThrough(settled.prepared.passthrough, traffic)
+        yield from _measured(traffic, settled.usage, None)
+        return
+    yield from _edits(traffic, planned.plan, planned.mode)
+    yield from _sizes(traffic, planned)
+    yield from _measured(traffic, settled.usage, _sent(planned))
+    if settled.usage is not None and planned.mode == "enforce" and settled.status < 400:
+        yield from _cache(traffic, planned.plan, settled.usage)
+    if settled.actual is not None and settled.direct is not None and planned.seen.profile.unit == "usd":
+        yield Costed(traffic, "actual", settled.actual)
+        yield Costed(traffic, "direct", max(0.0, settled.direct))
+
+
+def _sent(planned: exchange.Planned) -> int:
+    sent = planned.plan.sent
+    return sent.tokens if planned.mode == "enforce" else sent.received_tokens
+
+
+def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
+    found: Counter[tuple[str, str, str]] = Counter()
+    removed: Counter[tuple[str, str, str]] = Counter()
+    for decision in plan.decisions:
+        name = (decision.edit.kind, decision.verdict, decision.reason if mode == "enforce" else mode)
+        found[name] += 1
+        removed[name] += decision.edit.removes
+    for (kind, verdict, reason), count in found.items():
+        yield Planned(traffic, kind, verdict, reason, count, removed[kind, verdict, reason])
+    if plan.replayed:
+        yield Planned(traffic, "stabilize", "applied", "replay", len(plan.replayed))
+
+
+def _sizes(traffic: Traffic, planned: exchange.Planned) -> Iterator[Event]:
+    limit = planned.policy.limits.effective or planned.seen.profile.effective_limit
+    limit = limit or planned.seen.profile.context_limit
+    yield Sized(traffic, "received", planned.plan.sent.received_tokens, limit)
+    yield Sized(traffic, "sent", _sent(planned), limit)
+
+
+def _measured(traffic: Traffic, usage: Usage | None, estimate: int | None) -> Iterator[Event]:
+    if usage is not None:
+        yield Measured(
+            traffic, usage.input, usage.cache_read, usage.cache_write, usage.uncached, usage.output, estimate
+        )
+
+
+def _cache(traffic: Traffic, plan: Plan, usage: Usage) -> Iterator[Event]:
+    """What could be read, what was lost by known causes, and what the provider did not read all the same."""
+    if not usage.input or usage.cache_read is None or not plan.sent.tokens:
+        return
+    scale = usage.input / plan.sent.tokens
+    achievable = round(min(plan.achievable_tokens * scale, usage.input))
+    yield Achievable(traffic, achievable)
+    for loss in plan.losses:
+        cause = Cause(loss.cause)
+        yield CacheLost(traffic, cause, usual_party(cause), round(loss.tokens * scale))
+    unread = achievable - usage.cache_read
+    if unread > TOLERANCE * usage.input:
+        cause = Cause.PROVIDER_UNEXPLAINED
+        yield CacheLost(traffic, cause, usual_party(cause), unread)

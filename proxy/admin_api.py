@@ -1,0 +1,22 @@
+"""The admin port's calls beside /metrics.
+
+Rules of this room: who may call is the admin port's to say. Nothing of a conversation is shown here.
+"""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from proxy.config import Live
+
+
+def admin_api(live: Live) -> Starlette:
+    """`POST /api/reload`: read configuration and policies again; a bad file keeps what is in force."""
+
+    async def reload(_: Request) -> JSONResponse:
+        outcome = live.reload()
+        answer = {"changed": outcome.changed, "error": outcome.error, "at_next_start": outcome.at_next_start}
+        return JSONResponse(answer, 400 if outcome.error else 200)
+
+    return Starlette(routes=[Route("/api/reload", reload, methods=["POST"])])
