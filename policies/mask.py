@@ -4,14 +4,15 @@ The placeholder depends on the block alone, so it is the same on every turn, aft
 a fork. Which moments are right is the planner's to say: this module proposes whatever is old enough.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
 
 from policies.core.conversation import Block, Conversation
-from policies.core.edits import Anchor, Edit, Placed, archive_id, observations
+from policies.core.edits import Edit, Placed, archive_id
+from policies.core.index import Index, Observed, force_of
 from policies.core.lineage import Lineage
 
 PLACEHOLDER_TOKENS = 60
@@ -46,25 +47,32 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         conversation: Conversation,
         lineage: Lineage,
         settings_for: Callable[[str], "Mask"] | None = None,
+        index: Index | None = None,
     ) -> tuple[Placed, ...]:
-        """Every observation that may be masked and is not yet, oldest first. `settings_for`: by tool name."""
+        """Every observation that may be masked and is not yet, oldest first.
+
+        `settings_for`: the settings of a tool by its name, where tools differ. `index`: of the
+        conversation's messages, where one is at hand.
+        """
         if self.when == "never":
             return ()
-        in_force = {placed.edit.anchor for placed in lineage.placed}
-        found = list(observations(conversation.messages))
-        total = len(found)
+        index = index or Index().extended(conversation.messages)
+        force = lineage.force or force_of(lineage.placed)
+        waiting = {(placed.message, placed.block): placed for placed in lineage.waiting}
+        total = len(index.observations)
         return tuple(
-            Placed(_edit(lineage.tenant, block, anchor), message, block.index)
-            for order, (message, block, anchor) in enumerate(found)
-            if block.editable
-            and anchor not in in_force
-            and (settings_for(block.tool) if settings_for else self)._allows(block, total - order - 1)
+            _again(waiting, one) or Placed(_edit(lineage.tenant, one), one.message, one.block.index)
+            for order, one in enumerate(index.observations)
+            if one.block.tokens > PLACEHOLDER_TOKENS
+            and (one.message, one.block.index) not in force.blocks
+            and (settings_for(one.block.tool) if settings_for else self)._allows(one.block, total - order - 1)
         )
 
     def _allows(self, block: Block, newer: int) -> bool:
         return (
             newer >= self.keep_newest
-            and block.tokens >= max(self.min_tokens, PLACEHOLDER_TOKENS + 1)
+            and block.editable
+            and block.tokens >= self.min_tokens
             and self.when != "never"
             and not (self.keep_errors and block.failed)
             and not any(fnmatchcase(block.tool, pattern) for pattern in self.exclude_tools)
@@ -81,6 +89,13 @@ def placeholder(block: Block, identity: str) -> str:
     )
 
 
-def _edit(tenant: bytes, block: Block, anchor: Anchor) -> Edit:
-    identity = archive_id(tenant, block.content)
-    return Edit("mask", anchor, placeholder(block, identity), block.tokens - PLACEHOLDER_TOKENS, identity)
+def _again(waiting: Mapping[tuple[int, int], Placed], one: Observed) -> Placed | None:
+    """What was proposed for this block the turn before."""
+    before = waiting.get((one.message, one.block.index))
+    return before if before and before.edit.anchor == one.anchor else None
+
+
+def _edit(tenant: bytes, one: Observed) -> Edit:
+    identity = archive_id(tenant, one.block.content)
+    removes = one.block.tokens - PLACEHOLDER_TOKENS
+    return Edit("mask", one.anchor, placeholder(one.block, identity), removes, identity)

@@ -20,7 +20,6 @@ NOT_IN_EFFECT = (
     "breakpoints",
     "tools",
     "recite",
-    "limits",
     "per_tool.*.shape",
 )
 

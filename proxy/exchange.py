@@ -6,39 +6,30 @@ decoded, and what it found in headers.
 """
 
 import asyncio
-import dataclasses
 import hmac
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from policies.core.edits import Decision, Edit, Placed, locate
 from policies.core.lineage import Lineage, Outcome, Record
 from policies.core.plan import Plan
-from policies.core.planner import Terms, plan
 from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
-from policies.mask import Mask
 from policies.policy import Policy
-from policies.routes import in_holdout, mask_for
+from policies.routes import in_holdout
 from proxy.archive import Archive
+from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
-from proxy.lineages import Place, head_key, lineage_at, place_key, resolve
+from proxy.lineages import Place, lineage_at, place_key, resolve
 from proxy.memo import Memo, Turn
-from proxy.reading import Seen, read
+from proxy.reading import Reader, Seen
 from proxy.store import Store
-from proxy.writing import Illegal, original, replays, write
 
 log = logging.getLogger("holdfast.exchange")
-
-PATIENCE = 2.0
-"""Seconds for a write to store or archive that should take a millisecond."""
-
-Mode = Literal["enforce", "shadow", "off"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,14 +93,10 @@ class Settled:
     """What it would have cost without Holdfast: as reported, plus what the plan says its edits changed."""
 
 
-class Witness(Protocol):
+class Witness(Degraded, Protocol):
     """Counts what happens. Never raises."""
 
     def accounted(self, settled: Settled) -> None: ...
-
-    def degraded(self, what: str, reason: str) -> None:
-        """Something was left undone so that the request could go on. Both are short fixed words."""
-        ...
 
 
 @dataclass(slots=True, repr=False)
@@ -128,20 +115,6 @@ class Context:
     tenant_key: bytes = b"holdfast"
     """Key of the HMAC that makes a tenant of a credential."""
     tenants: dict[bytes, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Case:
-    """One turn while it is being decided."""
-
-    request: Request
-    context: Context
-    seen: Seen
-    place: Place
-    lineage: Lineage
-    policy: Policy
-    mode: Mode
-    now: float
 
 
 async def prepare(request: Request, context: Context, now: float) -> Prepared:
@@ -182,28 +155,32 @@ def tenant_of(context: Context, credential: bytes) -> bytes:
 
 async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     tenant = tenant_of(context, request.credential)
-    seen = await read(
-        request.dialect,
-        request.body,
-        request.path,
+    reader = Reader(
+        context.memo,
         tenant,
         request.upstream,
-        context.memo,
         lambda model: context.profile(model, request.upstream),
         context.counter,
     )
-    if not seen.path:
+    seen = await reader.read(request.dialect, request.body, request.path)
+    if not seen.trail.nodes:
         return _passed(request, "no_messages")
     policy = context.policy(request, seen.conversation.head.model)
     place = await _place(context, tenant, seen)
     mode = _mode(policy, place)
-    case = Case(
-        request, context, seen, place, lineage_at(seen, place, tenant, request.session, mode), policy, mode, now
-    )
-    decided, body, turn = await _commit(case, _decide(case))
-    turn = turn or _remember(case, decided)
+    lineage = lineage_at(seen, place, tenant, request.session, mode)
+    case = Case(context, seen, place, lineage, policy, mode, request.body, now, _rewritten(seen, place, lineage))
+    decided, body, turn = await commit(case, decide(case))
     planned = Planned(tenant, seen, policy, mode, decided, turn)
     return Prepared(request, body, _headers(turn.record, decided, mode), planned=planned)
+
+
+def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
+    """The edited messages of the turn before, where this request spells all of its messages as that one did."""
+    turn = place.retry or place.parent
+    if turn is None or lineage.placed is not turn.placed or seen.trail.keys[: len(turn.keys)] != turn.keys:
+        return {}
+    return dict(turn.rewritten)
 
 
 async def _place(context: Context, tenant: bytes, seen: Seen) -> Place:
@@ -221,124 +198,6 @@ def _mode(policy: Policy, place: Place) -> Mode:
         return policy.mode
     root = place.parent.record.root if place.parent else place.key
     return "shadow" if in_holdout(root.hex(), policy.holdout) else "enforce"
-
-
-def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
-    return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
-
-
-def _decide(case: Case, *, new: bool = True) -> Plan:
-    """The plan. `new` False: what is in force stays, nothing is added."""
-    proposals: Sequence[Placed] = ()
-    if new and case.mode != "off" and case.place.retry is None:
-        proposals = case.policy.mask.propose(case.seen.conversation, case.lineage, _by_tool(case.policy))
-    terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest)
-    decided = plan(case.seen.conversation, case.lineage, proposals, case.seen.profile, case.now, terms)
-    if case.mode == "enforce" and case.policy.stabilize.replay:
-        return replace(decided, replayed=replays(case.seen))
-    return decided
-
-
-async def _commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | None]:
-    """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
-    if case.mode != "enforce":
-        return decided, case.request.body, None
-    try:
-        body = write(case.seen, case.request.body, decided)
-        if not decided.applied:
-            return decided, body, None
-        await _archive(case, decided)
-        turn = await _keep(case, decided)
-        if turn.record.edits != _added(decided):
-            decided = _adopted(decided, turn)
-            body = write(case.seen, case.request.body, decided)
-        return decided, body, turn
-    except Illegal as error:
-        log.warning("a rewrite breaks a rule and is not sent: %s", error.rule)
-        case.context.witness.degraded("rule", error.rule)
-    except (StoreError, TimeoutError) as error:
-        log.warning("edits cannot be kept, so none are added: %s", error)
-        case.context.witness.degraded("store", "put")
-    return _without(case)
-
-
-def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
-    """The same turn with nothing new; the original where what is in force is itself the trouble."""
-    fallback = _decide(case, new=False)
-    try:
-        return fallback, write(case.seen, case.request.body, fallback), None
-    except Illegal:
-        bare = dataclasses.replace(case, lineage=replace(case.lineage, placed=()), mode="off")
-        return _decide(bare, new=False), case.request.body, None
-
-
-async def _archive(case: Case, decided: Plan) -> None:
-    """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
-    new = {decision.edit.anchor for decision in decided.applied}
-    taken = [placed for placed in decided.in_force if placed.edit.anchor in new]
-    texts = [original(case.seen, placed) for placed in taken]
-    async with asyncio.timeout(PATIENCE):
-        ids = await case.context.archive.put(case.lineage.tenant, texts, case.now)
-    if ids != tuple(placed.edit.archive_id for placed in taken):
-        raise StoreError("the archive names an original otherwise than its placeholder does")
-
-
-async def _keep(case: Case, decided: Plan) -> Turn:
-    """INVARIANT: STICKY; a turn that adds edits is in the store before it is sent, and the first write wins."""
-    record = _record(case, decided)
-    async with asyncio.timeout(PATIENCE):
-        stored = await case.context.store.put(record)
-    placed = decided.in_force
-    if stored.edits != record.edits:
-        earlier = [item.edit for item in case.lineage.placed]
-        placed = locate(case.seen.conversation.messages, (*earlier, *stored.edits))
-    turn = Turn(stored, placed, decided.ledger, stored=True)
-    case.context.memo.record(case.seen.path, turn, head_key(case.seen.conversation.head))
-    return turn
-
-
-def _adopted(decided: Plan, turn: Turn) -> Plan:
-    """The plan with the edits of the replica that was first."""
-    taken = tuple(Decision(edit, "applied", "adopted") for edit in turn.record.edits)
-    return replace(decided, decisions=taken, in_force=turn.placed)
-
-
-def _remember(case: Case, decided: Plan) -> Turn:
-    """Keep a turn that adds no edits in memory; the store gets it when it is settled."""
-    if case.place.retry is not None:
-        return case.place.retry
-    turn = Turn(_record(case, decided), decided.in_force, decided.ledger)
-    case.context.memo.record(case.seen.path, turn, head_key(case.seen.conversation.head))
-    return turn
-
-
-def _record(case: Case, decided: Plan) -> Record:
-    seen, parent = case.seen, case.place.parent.record if case.place.parent else None
-    head, base = seen.conversation.head, case.lineage.common
-    root = parent.root if parent else case.place.key
-    return Record(
-        key=case.place.key,
-        tenant=case.lineage.tenant,
-        prefix=seen.path[-1].node.prefix,
-        parent=parent.key if parent else None,
-        root=root,
-        session=case.lineage.session or root.hex()[:12],
-        turn=case.lineage.turn + 1,
-        at=case.now,
-        model=head.model,
-        head=(head.tools_hash, head.system_hash, head.parameters_hash),
-        base=base,
-        count=len(seen.path),
-        sent=tuple(step.node.message.raw for step in seen.path[base:]),
-        edits=_added(decided),
-        ledger=decided.ledger,
-        last=decided.sent,
-        mode=case.mode,
-    )
-
-
-def _added(decided: Plan) -> tuple[Edit, ...]:
-    return tuple(decision.edit for decision in decided.applied)
 
 
 async def _settle(prepared: Prepared, context: Context, usage: Usage | None, status: int) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from policies.core.conversation import Head, Role
-from policies.core.edits import Placed, locate
+from policies.core.edits import locate
 from policies.core.lineage import Ledger, Lineage, Record, record_key
 from proxy.dialects import Count
-from proxy.memo import HeadKey, Memo, Step, Turn
+from proxy.memo import HeadKey, Memo, Node, Trail, Turn
 from proxy.reading import Seen
 from proxy.store import Store
 
@@ -43,17 +43,18 @@ def head_key(head: Head) -> HeadKey:
 async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> Place:
     """Find the lineage. Raises StoreError or TimeoutError where the store was needed and failed."""
     head = head_key(seen.conversation.head)
-    found = _remembered(seen.path, head)
+    found = _remembered(seen.trail, head)
     if found is None:
         await _recall(seen, tenant, memo, store, count)
-        found = _remembered(seen.path, head)
+        found = _remembered(seen.trail, head)
     turn, common = found or (None, 0)
-    return Place(place_key(seen), turn, common, seen.path[-1].node.turns.get(place_key(seen)))
+    key = place_key(seen)
+    return Place(key, turn, common, seen.trail.nodes[-1].turns.get(key))
 
 
 def place_key(seen: Seen) -> bytes:
     """The key of the record that this request makes."""
-    return record_key(seen.path[-1].node.prefix, seen.conversation.head)
+    return record_key(seen.trail.nodes[-1].prefix, seen.conversation.head)
 
 
 def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str) -> Lineage:
@@ -61,38 +62,45 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
     turn = place.retry or place.parent
     if turn is None:
         return Lineage(tenant, session)
-    record, common = turn.record, len(seen.path) if place.retry else place.common
-    complete, same = common >= record.count, record.mode == mode
-    placed: tuple[Placed, ...] = ()
-    if same:
-        placed = turn.placed if complete else locate(seen.conversation.messages, turn.edits)
+    record, common = turn.record, len(seen.trail.keys) if place.retry else place.common
+    complete, same = common >= record.count or _extended(seen, record, common), record.mode == mode
+    straight = same and complete
     return Lineage(
         tenant=tenant,
         session=session or record.session,
         turn=record.turn - (1 if place.retry else 0),
-        placed=placed,
+        placed=turn.placed if straight else locate(seen.conversation.messages, turn.edits) if same else (),
+        force=turn.force if straight else None,
+        waiting=turn.waiting if straight else (),
         ledger=turn.ledger if same else Ledger(),
         last=record.last,
-        common=min(common, record.count),
+        common=record.count if complete else common,
         complete=complete,
         changed=_changed(seen.conversation.head, record),
     )
 
 
-def _remembered(path: Sequence[Step], head: HeadKey) -> tuple[Turn, int] | None:
-    """The newest turn that shares the longest known part of this path, and how many messages they share."""
-    for common in range(len(path), 0, -1):
-        tips = path[common - 1].node.tips
-        if tips:
-            turn = tips.get(head) or next(reversed(tips.values()))
-            return (turn, common) if _continues(path, common) else None
+def _extended(seen: Seen, record: Record, common: int) -> bool:
+    """Whether the last message of the turn before only got further blocks (Claude Code's summary request)."""
+    if common != record.count - 1 or not record.sent:
+        return False
+    before = seen.dialect.message(record.sent[-1], len).blocks
+    now = seen.conversation.messages[common].blocks if common < len(seen.conversation.messages) else ()
+    return [block.hash for block in before] == [block.hash for block in now[: len(before)]]
+
+
+def _remembered(trail: Trail, head: HeadKey) -> tuple[Turn, int] | None:
+    """The newest turn that shares the longest known part of this way, and how many messages they share."""
+    for common in range(len(trail.nodes), 0, -1):
+        turn = trail.nodes[common - 1].newest(head)
+        if turn is not None:
+            return (turn, common) if _continues(trail, common) else None
     return None
 
 
-def _continues(path: Sequence[Step], common: int) -> bool:
+def _continues(trail: Trail, common: int) -> bool:
     """Sharing a first message is not enough: a whole earlier request, or an answer, must be shared."""
-    shared = path[:common]
-    return any(step.node.turns for step in shared) or any(step.node.message.role is Role.ASSISTANT for step in shared)
+    return any(node.turns or node.message.role is Role.ASSISTANT for node in trail.nodes[:common])
 
 
 def _changed(head: Head, record: Record) -> str:
@@ -106,13 +114,13 @@ def _changed(head: Head, record: Record) -> str:
 
 async def _recall(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> None:
     """Bring what the store knows of this conversation into the memo."""
-    prefixes = [step.node.prefix for step in reversed(seen.path)]
+    prefixes = [node.prefix for node in reversed(seen.trail.nodes)]
     async with asyncio.timeout(STORE_PATIENCE):
         records = await store.find(tenant, prefixes)
         if not records:
             return
         head = head_key(seen.conversation.head)
-        record = next((r for r in records if (r.model, *r.head) == head), records[-1])
+        record = next((r for r in records if (r.model, *r.head) == head), records[0])
         tip = await store.tip(tenant, record.root) or record
         chain = await store.chain(tenant, tip.key)
         if all(link.key != record.key for link in chain):
@@ -121,21 +129,22 @@ async def _recall(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Co
 
 
 def _restore(seen: Seen, record: Record, tip: Record, chain: Sequence[Record], memo: Memo, count: Count) -> None:
-    shared = seen.path[: record.count]
     for link in chain:
         for offset, raw in enumerate(link.sent[: max(0, record.count - link.base)]):
-            _first_bytes(seen, shared[link.base + offset], raw, memo, count)
-    placed = locate(seen.conversation.messages, [edit for link in chain for edit in link.edits])
+            _first_bytes(seen, seen.trail.nodes[link.base + offset], raw, memo, count)
+    seen.trail = memo.respell(seen.tree, seen.trail)
+    placed = locate(seen.trail.messages, [edit for link in chain for edit in link.edits])
     turn = Turn(tip, placed, tip.ledger, stored=True)
-    for step in shared:
-        step.node.tips[(tip.model, *tip.head)] = turn
-    shared[-1].node.turns[record.key] = Turn(record, placed, record.ledger, stored=True)
+    for node in seen.trail.nodes[: record.count]:
+        node.tips[turn.head] = turn
+    seen.trail.nodes[record.count - 1].turns[record.key] = (
+        turn if tip.key == record.key else Turn(record, placed, record.ledger, stored=True, successor=turn)
+    )
 
 
-def _first_bytes(seen: Seen, step: Step, raw: bytes, memo: Memo, count: Count) -> None:
+def _first_bytes(seen: Seen, node: Node, raw: bytes, memo: Memo, count: Count) -> None:
     """Make the node keep the bytes of the message's first sending, which the store remembers."""
-    if raw == step.node.message.raw:
+    if raw == node.message.raw:
         return
-    key = memo.hash(raw)
-    step.node.variants[step.node.key] = step.node.message
-    step.node.message, step.node.key = seen.dialect.message(raw, count), key
+    node.variants[node.key] = node.message
+    node.message, node.key = seen.dialect.message(raw, count), memo.hash(raw)

@@ -2,9 +2,10 @@
 
 A tree for each tenant, dialect and upstream: a node is a conversation up to one message, found by a
 fast hash of the message's bytes under a seed drawn at start. Messages that differ in bytes but are
-canonically equal lead to the same node, which keeps the bytes that came first. Whole conversation
-families (by first message) are dropped, least recently used first, when all is too large. Losing
-them costs time, never an answer: records in the store say the same.
+canonically equal lead to the same node, which keeps the bytes that came first. A trail is one
+request's way through the tree with all that was derived from it; the next request extends it. Whole
+conversation families (by first message) are dropped, least recently used first, when all is too
+large. Losing them costs time, never an answer: records in the store say the same.
 
 It must not know what an edit is for, nor any wire format.
 """
@@ -20,10 +21,13 @@ from msgspec.structs import replace
 
 from policies.core.conversation import Block, Head, Kind, Message, PrefixHash, Role
 from policies.core.edits import Edit, Placed
+from policies.core.index import Force, Index
 from policies.core.lineage import Ledger, Record, extend_message
 
-NODE_OVERHEAD = 1200
+NODE_OVERHEAD = 1500
 """Bytes of a node besides its message's bytes, roughly."""
+TRAILS = 8
+"""Trails kept for each family: a main loop and some subagents."""
 
 Tree = tuple[PrefixHash, str]
 """Which tree: the first link (tenant, dialect, upstream) and the unit in which tokens are counted."""
@@ -37,12 +41,28 @@ V = TypeVar("V")
 
 @dataclass(slots=True, repr=False)
 class Turn:
-    """A turn that was planned: its record, what is in force after it, and whether the store has it."""
+    """A turn that was planned: its record and what is in force after it."""
 
     record: Record
     placed: tuple[Placed, ...]
     ledger: Ledger
     stored: bool = False
+    """The store has it."""
+    force: Force | None = None
+    """`placed`, indexed."""
+    waiting: tuple[Placed, ...] = ()
+    """What it proposed and did not apply."""
+    keys: tuple[int, ...] = ()
+    """Fast hashes of its request's messages, as spelled."""
+    rewritten: dict[int, bytes] = field(default_factory=dict)
+    """Messages as edited, by index, in that spelling; without cache markers."""
+    successor: "Turn | None" = None
+    """The newest turn that continued this one under the same head."""
+
+    @property
+    def head(self) -> HeadKey:
+        """What its request shares a cache by."""
+        return (self.record.model, *self.record.head)
 
     @property
     def edits(self) -> list[Edit]:
@@ -59,30 +79,66 @@ class Node:
     message: Message
     key: int
     """Fast hash of the bytes that came first."""
-    depth: int = 0
     known: dict[int, "Node"] = field(default_factory=dict)
     """What follows, by the fast hash of its bytes as received; several keys may lead to one node."""
+    children: dict[PrefixHash, "Node"] = field(default_factory=dict)
+    """What follows, by content."""
     variants: dict[int, Message] = field(default_factory=dict)
     """Other spellings of this message, by fast hash."""
     turns: dict[bytes, Turn] = field(default_factory=dict)
     """Turns whose request ended here, by record key."""
     tips: dict[HeadKey, Turn] = field(default_factory=dict)
-    """The newest turn at or below this node for each head (model and its three hashes), newest last."""
-    forms: dict[tuple[int, tuple[tuple[int, str], ...]], bytes] = field(default_factory=dict)
-    """The message with some blocks replaced, by spelling and (block, text)."""
+    """For each head the turn that first passed here, newest head last; its successors lead to the newest."""
+
+    def newest(self, head: HeadKey) -> Turn | None:
+        """The turn whose request ended here, else the newest below; of this head where there is one."""
+        for turn in reversed(self.turns.values()):
+            if turn.head == head:
+                return turn
+        return self._tip(head)
+
+    def _tip(self, head: HeadKey) -> Turn | None:
+        turn = self.tips.get(head) or next(reversed(self.tips.values()), None)
+        while turn is not None and turn.successor is not None:
+            turn = turn.successor
+        return turn
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Trail:
+    """One request's way through the tree."""
+
+    keys: tuple[int, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    messages: tuple[Message, ...] = ()
+    """As spelled in this request."""
+    index: Index = Index()
+    variants: tuple[int, ...] = ()
+    """Messages spelled otherwise than at first."""
+
+    def extended(self, keys: Sequence[int], nodes: Sequence[Node]) -> "Trail":
+        """With these behind it."""
+        if not nodes:
+            return self
+        messages = [_spelled(node, key) for node, key in zip(nodes, keys, strict=True)]
+        first = len(self.nodes)
+        pairs = enumerate(zip(nodes, keys, strict=True), first)
+        return Trail(
+            (*self.keys, *keys),
+            (*self.nodes, *nodes),
+            (*self.messages, *messages),
+            self.index.extended(messages),
+            (*self.variants, *(number for number, (node, key) in pairs if key != node.key)),
+        )
 
 
 @dataclass(slots=True, repr=False)
-class Step:
-    """One message of a request on its way through the tree. `key`: fast hash of its bytes as received."""
+class Family:
+    """All conversations that begin with one message."""
 
-    node: Node
-    key: int
-
-    @property
-    def message(self) -> Message:
-        """As spelled in this request."""
-        return self.node.variants.get(self.key, self.node.message)
+    size: int = 0
+    trails: list[Trail] = field(default_factory=list)
+    """Newest last."""
 
 
 @dataclass(slots=True, repr=False)
@@ -92,8 +148,8 @@ class Memo:
     seed: int
     max_bytes: int = 256 * 1024 * 1024
     roots: dict[Tree, Node] = field(default_factory=dict)
-    families: OrderedDict[tuple[Tree, int], int] = field(default_factory=OrderedDict)
-    """Bytes of each family, least recently used first."""
+    families: OrderedDict[tuple[Tree, PrefixHash], Family] = field(default_factory=OrderedDict)
+    """By tree and first message, least recently used first."""
     heads: OrderedDict[bytes, Head] = field(default_factory=OrderedDict)
     """Heads by everything in the request that is not a message, least recently used first."""
     leads: OrderedDict[tuple[Tree, int], Message] = field(default_factory=OrderedDict)
@@ -101,59 +157,89 @@ class Memo:
     size: int = 0
 
     def hash(self, element: Raw | bytes) -> int:
-        """The fast hash of one message's bytes."""
-        return xxhash.xxh3_128_intdigest(element, seed=self.seed)
+        """The fast hash of some bytes."""
+        return xxhash.xxh3_128_intdigest(element, self.seed)
 
     def root(self, tree: Tree) -> Node:
-        """The tree of one tenant, dialect, upstream and unit of counting."""
+        """Where a tree begins."""
         node = self.roots.get(tree)
         if node is None:
             node = Node(None, tree[0], Message(Role.SYSTEM, (), b"", 0), 0)
             self.roots[tree] = node
         return node
 
-    def walk(self, root: Node, keys: Sequence[int]) -> list[Step]:
-        """The known part of a conversation's path."""
-        path: list[Step] = []
-        node: Node | None = root
-        for key in keys:
-            node = node.known.get(key) if node else None
-            if node is None:
+    def follow(self, tree: Tree, keys: tuple[int, ...]) -> Trail:
+        """The known part of a conversation's way."""
+        trail = self._nearest(tree, keys)
+        node = trail.nodes[-1] if trail.nodes else self.root(tree)
+        found: list[Node] = []
+        for key in keys[len(trail.keys) :]:
+            child = node.known.get(key)
+            if child is None:
                 break
-            path.append(Step(node, key))
-        return path
+            found.append(child)
+            node = child
+        begin = len(trail.keys)
+        return trail.extended(keys[begin : begin + len(found)], found)
 
-    def grow(self, tree: Tree, path: list[Step], keys: Sequence[int], messages: Sequence[Message]) -> None:
-        """Add the unknown rest of a conversation to its path. `messages` belong to the last of `keys`."""
-        node = path[-1].node if path else self.root(tree)
-        added = 0
-        for key, message in zip(keys[len(path) :], messages, strict=True):
-            message = _named(node, message)
-            node, fresh = _child(node, key, message)
-            path.append(Step(node, key))
-            added += NODE_OVERHEAD + len(message.raw) if fresh else NODE_OVERHEAD
-        if path:
-            self._account((tree, path[0].node.key), added)
+    def grow(self, tree: Tree, trail: Trail, keys: tuple[int, ...], messages: Sequence[Message]) -> Trail:
+        """The whole way, its unknown rest added to the tree. `messages` belong to the last of `keys`."""
+        node = trail.nodes[-1] if trail.nodes else self.root(tree)
+        new, added = keys[len(trail.keys) :], 0
+        nodes: list[Node] = []
+        for key, message in zip(new, messages, strict=True):
+            node = _child(node, key, _named(node, message))
+            nodes.append(node)
+            added += NODE_OVERHEAD + len(message.raw)
+        whole = trail.extended(new, nodes)
+        if whole.nodes:
+            self._keep(tree, whole, added)
+        return whole
 
-    def record(self, path: Sequence[Step], turn: Turn, head: HeadKey) -> None:
-        """Attach a turn to the end of its path, and make it the newest of everything on the way."""
-        path[-1].node.turns[turn.record.key] = turn
-        for step in path:
-            step.node.tips.pop(head, None)
-            step.node.tips[head] = turn
+    def record(self, trail: Trail, turn: Turn, parent: Turn | None) -> None:
+        """Attach a turn to the end of its way, as the newest of everything on it."""
+        trail.nodes[-1].turns[turn.record.key] = turn
+        begin = 0
+        if parent is not None and parent.head == turn.head:
+            parent.successor = turn
+            begin = turn.record.base
+        for node in trail.nodes[begin:]:
+            node.tips.pop(turn.head, None)
+            node.tips[turn.head] = turn
 
-    def _account(self, family: tuple[Tree, int], added: int) -> None:
-        self.families[family] = self.families.pop(family, 0) + added
+    def respell(self, tree: Tree, trail: Trail) -> Trail:
+        """The same way after messages got back the bytes of their first sending."""
+        fresh = Trail().extended(trail.keys, trail.nodes)
+        self._keep(tree, fresh, 0)
+        return fresh
+
+    def _nearest(self, tree: Tree, keys: tuple[int, ...]) -> Trail:
+        """The longest remembered trail that this conversation continues."""
+        first = self.root(tree).known.get(keys[0]) if keys else None
+        family = self.families.get((tree, first.prefix)) if first else None
+        best = Trail()
+        for trail in family.trails if family else ():
+            if len(trail.keys) > len(best.keys) and keys[: len(trail.keys)] == trail.keys:
+                best = trail
+        return best
+
+    def _keep(self, tree: Tree, trail: Trail, added: int) -> None:
+        name = (tree, trail.nodes[0].prefix)
+        family = self.families.setdefault(name, Family())
+        self.families.move_to_end(name)
+        kept = [old for old in family.trails if old.keys != trail.keys[: len(old.keys)]]
+        family.trails = [*kept[-TRAILS + 1 :], trail]
+        family.size += added
         self.size += added
         while self.size > self.max_bytes and len(self.families) > 1:
-            (tree, key), size = self.families.popitem(last=False)
-            self.size -= size
-            self._forget(tree, key)
+            (gone, prefix), dropped = self.families.popitem(last=False)
+            self.size -= dropped.size
+            self._forget(gone, prefix)
 
-    def _forget(self, tree: Tree, key: int) -> None:
+    def _forget(self, tree: Tree, prefix: PrefixHash) -> None:
         root = self.roots[tree]
-        gone = root.known.get(key)
-        root.known = {other: node for other, node in root.known.items() if node is not gone}
+        root.children.pop(prefix, None)
+        root.known = {key: node for key, node in root.known.items() if node.prefix != prefix}
         if not root.known:
             del self.roots[tree]
 
@@ -167,17 +253,20 @@ def bounded(cache: OrderedDict[K, V], key: K, value: V, size: int = 4096) -> V:
     return value
 
 
-def _child(node: Node, key: int, message: Message) -> tuple[Node, bool]:
+def _spelled(node: Node, key: int) -> Message:
+    return node.message if key == node.key else node.variants.get(key, node.message)
+
+
+def _child(node: Node, key: int, message: Message) -> Node:
     """The node behind `node` for this message: an equal one under another spelling, or a new one."""
     prefix = extend_message(node.prefix, message)
-    for sibling in node.known.values():
-        if sibling.prefix == prefix:
-            sibling.variants[key] = message
-            node.known[key] = sibling
-            return sibling, False
-    child = Node(node, prefix, message, key, node.depth + 1)
+    child = node.children.get(prefix)
+    if child is None:
+        child = node.children[prefix] = Node(node, prefix, message, key)
+    elif key != child.key:
+        child.variants[key] = message
     node.known[key] = child
-    return child, True
+    return child
 
 
 def _named(parent: Node, message: Message) -> Message:

@@ -1,4 +1,4 @@
-"""From a body to a conversation and its path in the memo: only messages never seen before are parsed.
+"""From a body to a conversation and its way through the memo: only messages never seen before are parsed.
 
 Rules of this room: nothing is decided here. A body that cannot be viewed is a DialectError with a
 fixed reason. System messages at the front of the list count as head, so that a changed clock in a
@@ -18,48 +18,53 @@ from policies.core.lineage import root_hash
 from policies.core.profile import Profile
 from proxy.dialects import Count, Dialect
 from proxy.dialects.slices import Split, split
-from proxy.memo import Memo, Node, Step, Tree, bounded
+from proxy.memo import Memo, Trail, Tree, bounded
 
 LARGE = 64_000
 """Bytes of new messages from which parsing moves to a thread: a tokenizer would hold up every other stream."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Seen:
     """A request as read."""
 
     dialect: Dialect
     cut: Split
     lead: int
-    """System messages at the front of the list; `path` begins behind them."""
+    """System messages at the front of the list; the trail begins behind them."""
     tree: Tree
-    path: list[Step]
+    trail: Trail
     conversation: Conversation
     profile: Profile
 
 
-async def read(
-    dialect: Dialect,
-    body: bytes,
-    path: str,
-    tenant: bytes,
-    upstream: str,
-    memo: Memo,
-    profile: Callable[[str], Profile],
-    counter: Callable[[Profile], Count],
-) -> Seen:
-    """View a body. `profile` is looked up by model name. Raises DialectError."""
-    cut = split(body, dialect.list_key)
-    bare = dialect.head(cut.rest, path, len)
-    known = profile(bare.model)
-    count = counter(known)
-    tree = (root_hash(tenant, dialect.name, upstream), f"{known.tokenizer}*{known.token_ratio}")
-    keys = [memo.hash(element) for element in cut.elements]
-    leads = _leads(memo, tree, dialect, keys, cut.elements, count)
-    head = _head(memo, dialect, cut.rest, path, tree, leads, count)
-    steps = await _path(memo, tree, dialect, keys[len(leads) :], cut.elements[len(leads) :], count)
-    conversation = Conversation(dialect.name, head, tuple(step.message for step in steps))
-    return Seen(dialect, cut, len(leads), tree, steps, conversation, known)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How bodies of one upstream are read for one tenant."""
+
+    memo: Memo
+    tenant: bytes
+    upstream: str
+    profile: Callable[[str], Profile]
+    """By model name."""
+    counter: Callable[[Profile], Count]
+
+    async def read(self, dialect: Dialect, body: bytes, path: str) -> Seen:
+        """View a body. Raises DialectError."""
+        memo, cut = self.memo, split(body, dialect.list_key)
+        root = root_hash(self.tenant, dialect.name, self.upstream)
+        place = b"%b%b\0%032x" % (root, path.encode(), memo.hash(cut.rest))
+        bare = memo.heads.get(place) or dialect.head(cut.rest, path, len)
+        bounded(memo.heads, place, bare)
+        profile = self.profile(bare.model)
+        count = self.counter(profile)
+        tree = (root, f"{profile.tokenizer}*{profile.token_ratio}")
+        keys = tuple(map(memo.hash, cut.elements))
+        leads = _leads(memo, tree, dialect, keys, cut.elements, count)
+        head = _head(memo, dialect, cut.rest, path, place + tree[1].encode(), keys, leads, count)
+        trail = await _trail(memo, tree, dialect, keys[len(leads) :], cut.elements[len(leads) :], count)
+        conversation = Conversation(dialect.name, head, trail.messages)
+        return Seen(dialect, cut, len(leads), tree, trail, conversation, profile)
 
 
 def _leads(
@@ -70,7 +75,7 @@ def _leads(
     for key, element in zip(keys, elements, strict=True):
         message = memo.leads.get((tree, key))
         if message is None:
-            if not leads and key in memo.root(tree).known:
+            if key in memo.root(tree).known:
                 break
             message = dialect.message(bytes(element), count)
             if message.role is not Role.SYSTEM:
@@ -80,12 +85,17 @@ def _leads(
 
 
 def _head(
-    memo: Memo, dialect: Dialect, rest: bytes, path: str, tree: Tree, leads: Sequence[Message], count: Count
+    memo: Memo,
+    dialect: Dialect,
+    rest: bytes,
+    path: str,
+    place: bytes,
+    keys: Sequence[int],
+    leads: Sequence[Message],
+    count: Count,
 ) -> Head:
-    key = hashlib.blake2b(b"\0".join((tree[0], tree[1].encode(), path.encode(), rest)), digest_size=16)
-    for message in leads:
-        key.update(message.raw)
-    identity = key.digest()
+    """The head with its tokens counted, from the memo where it was read before."""
+    identity = b"%b%b" % (place, b"".join(b"%032x" % key for key in keys[: len(leads)]))
     head = memo.heads.get(identity)
     if head is None:
         head = _with_leads(dialect.head(rest, path, count), leads)
@@ -106,20 +116,17 @@ def _with_leads(head: Head, leads: Sequence[Message]) -> Head:
     )
 
 
-async def _path(
-    memo: Memo, tree: Tree, dialect: Dialect, keys: Sequence[int], elements: Sequence[Raw], count: Count
-) -> list[Step]:
-    root: Node = memo.root(tree)
-    path = memo.walk(root, keys)
-    new = [bytes(element) for element in elements[len(path) :]]
-    if sum(map(len, new)) > LARGE:
-        parsed = await asyncio.to_thread(_parse, dialect, new, count)
-        path = memo.walk(memo.root(tree), keys)  # another request may have added some of it meanwhile
-        new_messages = parsed[len(parsed) - (len(keys) - len(path)) :] if len(path) < len(keys) else []
-    else:
-        new_messages = _parse(dialect, new, count)
-    memo.grow(tree, path, keys, new_messages)
-    return path
+async def _trail(
+    memo: Memo, tree: Tree, dialect: Dialect, keys: tuple[int, ...], elements: Sequence[Raw], count: Count
+) -> Trail:
+    trail = memo.follow(tree, keys)
+    new = [bytes(element) for element in elements[len(trail.keys) :]]
+    if sum(map(len, new)) <= LARGE:
+        return memo.grow(tree, trail, keys, _parse(dialect, new, count))
+    parsed = await asyncio.to_thread(_parse, dialect, new, count)
+    trail = memo.follow(tree, keys)  # another request may have added some of it meanwhile
+    known = len(trail.keys) - (len(keys) - len(parsed))
+    return memo.grow(tree, trail, keys, parsed[known:])
 
 
 def _parse(dialect: Dialect, raws: Sequence[bytes], count: Count) -> list[Message]:

@@ -1,19 +1,17 @@
 """From a plan to bytes: edits spliced in between untouched ranges, and read back before they leave.
 
-Rules of this room: no edits, the very same object. What a message looks like with given edits is made
-once and remembered, so a sticky edit costs a look-up. A rewrite that breaks a rule raises Illegal.
+Rules of this room: no edits, the very same object. A message is edited once and then handed from turn
+to turn, so a sticky edit costs nothing. A rewrite that breaks a rule raises Illegal.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
-from policies.core.conversation import Kind
+from policies.core.conversation import Message
 from policies.core.edits import Placed
 from policies.core.plan import Marker, Plan
 from policies.core.rules import marker_violations, message_violations
 from proxy.dialects.slices import splice
 from proxy.errors import DialectError
-from proxy.memo import Step
 from proxy.reading import Seen
 
 
@@ -28,60 +26,79 @@ class Illegal(Exception):
 def replays(seen: Seen) -> tuple[int, ...]:
     """Messages whose bytes changed though their content did not, and which can be sent as they were first.
 
-    Where cache markers are involved the client's own bytes go out: markers are no part of the prompt."""
-    return tuple(index for index, step in enumerate(seen.path) if step.key != step.node.key and not _marked(step))
+    Where cache markers are involved the client's own bytes go out: markers are no part of the prompt.
+    """
+    trail = seen.trail
+    return tuple(
+        index
+        for index in trail.variants
+        if not _marked(trail.messages[index]) and not _marked(trail.nodes[index].message)
+    )
 
 
-def write(seen: Seen, body: bytes, plan: Plan) -> bytes:
-    """The body to send. Raises Illegal."""
-    rules = marker_violations(seen.profile.cache, seen.conversation, plan.markers)
+def write(seen: Seen, body: bytes, plan: Plan, rewritten: dict[int, bytes]) -> bytes:
+    """The body to send. Raises Illegal.
+
+    `rewritten`: messages as edited on the turn before, by index; is brought up to this turn.
+    """
+    client = seen.conversation.head.markers + seen.trail.index.markers
+    rules = marker_violations(seen.profile.cache, client, plan.markers)
     if rules:
         raise Illegal(rules[0])
     try:
-        return splice(body, seen.cut, _replacements(seen, plan))
+        _rewrite(seen, plan, rewritten)
+        return splice(body, seen.cut, _replacements(seen, plan, rewritten))
     except DialectError as error:
         raise Illegal(error.reason) from error
 
 
 def original(seen: Seen, placed: Placed) -> bytes:
     """The text that an edit takes away, as the model read it."""
-    return seen.dialect.original(seen.path[placed.message].message.raw, placed.block).encode("utf-8", "replace")
+    return seen.dialect.original(seen.trail.messages[placed.message].raw, placed.block).encode("utf-8", "replace")
 
 
-def _replacements(seen: Seen, plan: Plan) -> Mapping[int, bytes]:
+def _rewrite(seen: Seen, plan: Plan, rewritten: dict[int, bytes]) -> None:
+    """Bring the edited messages up to date: what this turn's edits touch, and what was never made."""
+    new = {decision.edit.anchor for decision in plan.applied}
+    fresh = {placed.message for placed in plan.in_force if placed.message not in rewritten or placed.edit.anchor in new}
+    if not fresh:
+        return
+    edits: dict[int, list[Placed]] = {}
+    for placed in plan.in_force:
+        if placed.message in fresh:
+            edits.setdefault(placed.message, []).append(placed)
+    for message, placed_here in edits.items():
+        rewritten[message] = _edited(seen, message, placed_here, message in plan.replayed)
+
+
+def _replacements(seen: Seen, plan: Plan, rewritten: Mapping[int, bytes]) -> Mapping[int, bytes]:
     """New bytes by index into the body's list."""
-    new = {index: seen.path[index].node.message.raw for index in plan.replayed}
-    for message, group in groupby(plan.in_force, key=lambda placed: placed.message):
-        new[message] = _edited(seen, seen.path[message], tuple(group), message in new)
+    new = {index: seen.trail.nodes[index].message.raw for index in plan.replayed}
+    new.update(rewritten)
     for marker in plan.markers:
         new[marker.message] = _with_marker(seen, new.get(marker.message), marker)
-    return {seen.lead + index: raw for index, raw in new.items()}
+    return {seen.lead + index: raw for index, raw in new.items()} if seen.lead else new
 
 
-def _edited(seen: Seen, step: Step, placed: Sequence[Placed], replayed: bool) -> bytes:
-    """The message with its edits, from the node where it was made before."""
+def _edited(seen: Seen, message: int, placed: Sequence[Placed], replayed: bool) -> bytes:
+    """The message with its edits, read back and checked."""
+    before = seen.trail.nodes[message].message if replayed else seen.trail.messages[message]
     edits = tuple((item.block, item.edit.text) for item in placed)
-    form = (step.node.key if replayed else step.key, edits)
-    raw = step.node.forms.get(form)
-    if raw is None:
-        before = step.node.message if replayed else step.message
-        raw = seen.dialect.replace(before.raw, edits)
-        found = message_violations(before, seen.dialect.message(raw, len), [block for block, _ in edits])
-        if found:
-            raise Illegal(found[0])
-        step.node.forms[form] = raw
+    raw = seen.dialect.replace(before.raw, edits)
+    found = message_violations(before, seen.dialect.message(raw, len), [block for block, _ in edits])
+    if found:
+        raise Illegal(found[0])
     return raw
 
 
 def _with_marker(seen: Seen, raw: bytes | None, marker: Marker) -> bytes:
-    before = seen.path[marker.message].message
-    marked = seen.dialect.mark(raw or before.raw, marker.block, marker.long)
-    after = seen.dialect.message(marked, len)
-    unchanged = [block.index for block in before.blocks if block.kind is not Kind.OBSERVATION]
-    if message_violations(before, after, [b.index for b in before.blocks if b.index not in unchanged]):
+    """The message with one more marker, read back and checked."""
+    before = raw or seen.trail.messages[marker.message].raw
+    marked = seen.dialect.mark(before, marker.block, marker.long)
+    if message_violations(seen.dialect.message(before, len), seen.dialect.message(marked, len), ()):
         raise Illegal("marker_changed_content")
     return marked
 
 
-def _marked(step: Step) -> bool:
-    return any(block.marked for block in (*step.message.blocks, *step.node.message.blocks))
+def _marked(message: Message) -> bool:
+    return any(block.marked for block in message.blocks)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from policies.core.conversation import Block, Head, Message, PrefixHash, Role
 from policies.core.edits import Anchor, Edit, Placed
+from policies.core.index import Force
 
 
 class Ledger(Struct, frozen=True):
@@ -81,7 +82,11 @@ class Lineage(Struct, frozen=True):
     turn: int = 0
     """Turns so far."""
     placed: tuple[Placed, ...] = ()
-    """Edits in force, where they stand in this request."""
+    """Edits in force, in the order of this request."""
+    force: Force | None = None
+    """The same, indexed; None where nobody has done it yet."""
+    waiting: tuple[Placed, ...] = ()
+    """What the turn before proposed and did not apply."""
     ledger: Ledger = Ledger()
     last: Sent | None = None
     common: int = 0

@@ -46,6 +46,8 @@ class Plan(Struct, frozen=True):
     arithmetic: Arithmetic = Arithmetic()
     in_force: tuple[Placed, ...] = ()
     """Every edit in this request: those of earlier turns and those applied now, where they stand."""
+    waiting: tuple[Placed, ...] = ()
+    """What was proposed and not applied."""
     markers: tuple[Marker, ...] = ()
     replayed: tuple[int, ...] = ()
     """Messages sent in the bytes of their first sending."""

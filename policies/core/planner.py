@@ -25,16 +25,18 @@ Rules of this room: pure; `now` is an argument. It must not know wire formats or
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from msgspec import Struct
 
 from policies.core.conversation import Conversation
 from policies.core.edits import Anchor, Arithmetic, Decision, Placed
+from policies.core.index import Index
 from policies.core.lineage import Ledger, Lineage, Sent
 from policies.core.plan import Cause, Loss, Plan
 from policies.core.prefix_cache import entries_after, rounded
 from policies.core.profile import MILLION, Profile
-from policies.core.turn import Option, Turn, direct_usd, facts, first_legal, option_from, saving_usd
+from policies.core.turn import Option, Turn, direct_usd, facts, first_legal, option_from, saving_usd, size, uncacheable
 
 RENT_SHARE = 1 / 3
 """Share of the price that forgone savings must reach."""
@@ -44,6 +46,8 @@ HORIZON_SHARE = 1 / 3
 """Further turns expected for each turn that a run has lasted."""
 WORST_CASE = 0.09
 """A session never costs more than this share above direct."""
+BATCHES = 8
+"""How many batches are compared; the whole is nearly always the best, and comparing more costs time."""
 PRESSURE = 0.80
 """Share of the limit from which "on_pressure" masks."""
 
@@ -73,9 +77,12 @@ class _Case(Struct, frozen=True):
     """This turn's input cost had nothing ever been edited."""
     terms: Terms
 
+    removed: tuple[int, ...]
+    """removed[i]: tokens that the proposals from i on remove."""
+
     def take(self, first: int) -> Option:
         """Apply the proposals from `first` on."""
-        return option_from(self.turn, self.proposals, first, self.terms.keep_newest)
+        return option_from(self.turn, self.proposals, first, self.removed[first], self.terms.keep_newest)
 
 
 def plan(
@@ -85,12 +92,17 @@ def plan(
     profile: Profile,
     now: float,
     terms: Terms,
+    index: Index | None = None,
 ) -> Plan:
-    """Decide on every proposal (oldest first). `now`: seconds since the epoch at the request's start."""
-    turn = facts(conversation, lineage, profile, now)
-    legal = first_legal(conversation, profile, proposals)
+    """Decide on every proposal (oldest first). `now`: seconds since the epoch at the request's start.
+
+    `index`: of the conversation's messages, where one is at hand.
+    """
+    turn = facts(conversation, lineage, profile, now, index)
+    legal = first_legal(turn, proposals)
     ledger = _rents(lineage.ledger, proposals)
-    case = _Case(turn, lineage, proposals, legal, ledger, direct_usd(turn), terms)
+    removed = (*accumulate((placed.edit.removes for placed in reversed(proposals)), initial=0),)[::-1]
+    case = _Case(turn, lineage, proposals, legal, ledger, direct_usd(turn), terms, removed)
     keep = case.take(len(proposals))
     chosen, reason = _choose(case, keep)
     return _answer(case, keep, chosen, reason, now)
@@ -129,21 +141,19 @@ def _choose(case: _Case, keep: Option) -> tuple[Option, str]:
         return whole, "pressure"
     if terms.when == "on_pressure":
         return keep, "no_pressure"
-    if whole.usd <= keep.usd:
+    if whole.usd <= keep.usd and not _uncacheable(case, whole):
         return whole, "cold" if turn.cache.sent is None else "free"
     return _best(case, keep)
 
 
 def _best(case: _Case, keep: Option) -> tuple[Option, str]:
     """The batch with the largest expected gain among those that pass RENT, HORIZON and BOUND."""
-    best, gain, reason, rent = keep, 0.0, "rent", 0
-    for first in range(len(case.proposals) - 1, case.legal - 1, -1):
-        rent += case.ledger.rents[first][1]
-        if first > case.legal and case.proposals[first - 1].message == case.proposals[first].message:
-            continue
+    best, gain, reason = keep, 0.0, "rent"
+    rents = (*accumulate((tokens for _, tokens in reversed(case.ledger.rents)), initial=0),)[::-1]
+    for first in _beginnings(case):
         option = case.take(first)
         price = option.usd - keep.usd
-        if _rent_usd(case.turn, rent) < RENT_SHARE * price:
+        if _rent_usd(case.turn, rents[first]) < RENT_SHARE * price:
             continue
         expected = saving_usd(case.turn, option) * horizon(case.lineage.turn) - price
         if refused := _refusal(case, option, expected):
@@ -153,13 +163,29 @@ def _best(case: _Case, keep: Option) -> tuple[Option, str]:
     return best, reason
 
 
+def _beginnings(case: _Case) -> list[int]:
+    """Where a batch may begin: the whole, and a few shorter ones, each at the start of a message."""
+    step = max(1, (len(case.proposals) - case.legal) // BATCHES)
+    return [
+        first
+        for first in range(case.legal, len(case.proposals), step)
+        if first == case.legal or case.proposals[first - 1].message != case.proposals[first].message
+    ]
+
+
 def _refusal(case: _Case, option: Option, expected: float) -> str:
     """Why a batch is not taken although it has paid its rent; empty where it may be."""
+    if _uncacheable(case, option):
+        return "below_minimum"
     if expected <= 0:
         return "horizon"
     spent = case.ledger.actual_usd + option.usd + case.ledger.output_usd
     direct = case.ledger.direct_usd + case.direct + case.ledger.output_usd
     return "bound" if spent > (1 + WORST_CASE) * direct else ""
+
+
+def _uncacheable(case: _Case, option: Option) -> bool:
+    return uncacheable(case.turn, option, case.proposals[option.first].message)
 
 
 def _rent_usd(turn: Turn, tokens: int) -> float:
@@ -177,6 +203,7 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
         decisions=_decisions(case, chosen, reason),
         arithmetic=_arithmetic(case, keep, chosen),
         in_force=_in_force(case.lineage.placed, taken),
+        waiting=tuple(case.proposals[: chosen.first]),
         markers=chosen.markers,
         prefix=_prefix(case.lineage, losses),
         achievable_tokens=chosen.read,
@@ -189,7 +216,7 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
             ledger.rents[: chosen.first],
             ledger.output_usd,
         ),
-        sent=Sent(now, chosen.total, turn.received, _written(turn, chosen, entries), entries, explicit),
+        sent=Sent(now, chosen.total, turn.received, _written(turn, taken, entries), entries, explicit),
     )
 
 
@@ -209,12 +236,12 @@ def _in_force(earlier: tuple[Placed, ...], taken: Sequence[Placed]) -> tuple[Pla
     return tuple(sorted((*earlier, *taken), key=lambda placed: (placed.message, placed.block)))
 
 
-def _written(turn: Turn, chosen: Option, entries: Sequence[int]) -> int:
+def _written(turn: Turn, taken: Sequence[Placed], entries: Sequence[int]) -> int:
     """Tokens of the longest prefix that the next turn could read."""
     if not entries:
         return 0
-    behind = turn.behind[entries[-1]]
-    return rounded(turn.profile.cache, max(0, chosen.total - behind), chosen.total + 1)
+    tokens = size(turn, taken, entries[-1])
+    return rounded(turn.profile.cache, tokens, tokens + 1)
 
 
 def _arithmetic(case: _Case, keep: Option, chosen: Option) -> Arithmetic:
@@ -247,7 +274,7 @@ def _cause(turn: Turn) -> Cause:
     """Why less can be read than was sent, leaving aside what this turn's edits change."""
     if turn.cache.cause is not None:
         return turn.cache.cause
-    cached = turn.total - turn.behind[turn.cache.intact]
+    cached = turn.total - turn.behind(turn.cache.intact)
     return "below_minimum" if rounded(turn.profile.cache, cached, turn.total) == 0 else "lookback_exceeded"
 
 

@@ -9,16 +9,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from policies.core.conversation import Conversation, Kind, Message
+from policies.core.index import Index
 from policies.core.lineage import Sent
 from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
 
 KEPT_ENTRIES = 64
 """Prefixes remembered for each lineage; older ones are too far back for any lookback."""
-
-
-def time_to_live(rule: CacheRule) -> float:
-    """Seconds from the start of the last request that used a prefix."""
-    return rule.ttl
 
 
 def positions(messages: Sequence[Message]) -> int:
@@ -28,33 +24,17 @@ def positions(messages: Sequence[Message]) -> int:
     return len(kinds) - runs
 
 
-def client_markers(conversation: Conversation) -> tuple[int, ...]:
-    """Prefixes that end at a marker of the client, by how many messages they hold."""
-    ends = [0] if conversation.head.markers else []
-    for index, message in enumerate(conversation.messages):
-        for block in message.blocks:
-            if block.marked:
-                ends.append(index + 1 if block is message.blocks[-1] else index)
-    return tuple(sorted(set(ends)))
-
-
-def marker_count(conversation: Conversation) -> int:
-    """Markers that the client has placed, the ones in the head included."""
-    return conversation.head.markers + sum(
-        block.marked for message in conversation.messages for block in message.blocks
-    )
-
-
-def boundaries(rule: CacheRule, conversation: Conversation) -> tuple[int, ...]:
+def boundaries(rule: CacheRule, conversation: Conversation, index: Index) -> tuple[int, ...]:
     """Prefixes, in messages, at which the request as the client made it looks for entries and writes them."""
     count = len(conversation.messages)
+    head = (0,) if conversation.head.markers else ()
     match rule:
         case LongestPrefix() | TokenBlocks() | Units():
             return (count,)
         case Breakpoints(automatic=True):
-            return tuple(sorted({*client_markers(conversation), count}))
+            return tuple(sorted({*head, *index.ends, count}))
         case Breakpoints():
-            return client_markers(conversation)
+            return tuple(sorted({*head, *index.ends}))
 
 
 def readable(
@@ -111,8 +91,8 @@ def rounded(rule: CacheRule, tokens: int, total: int) -> int:
 
 
 def _behind(rule: Breakpoints, entries: Sequence[int], conversation: Conversation, intact: int, end: int) -> int | None:
-    """The nearest unchanged entry that a marker behind `end` messages finds."""
+    """The nearest unchanged entry that a marker behind `end` messages finds; its own position is the first."""
     entry = max((entry for entry in entries if entry <= min(intact, end)), default=None)
-    if entry is None or positions(conversation.messages[entry:end]) > rule.lookback:
+    if entry is None or positions(conversation.messages[entry:end]) >= rule.lookback:
         return None
     return entry

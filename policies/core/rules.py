@@ -7,9 +7,8 @@ So whatever was paired, signed or alternating before still is. A violation is a 
 
 from collections.abc import Collection
 
-from policies.core.conversation import Block, Conversation, Kind, Message
+from policies.core.conversation import Block, Kind, Message
 from policies.core.plan import Marker
-from policies.core.prefix_cache import marker_count
 from policies.core.profile import Breakpoints, CacheRule
 
 
@@ -25,14 +24,14 @@ def message_violations(before: Message, after: Message, replaced: Collection[int
     return tuple(dict.fromkeys(word for word in found if word))
 
 
-def marker_violations(rule: CacheRule, conversation: Conversation, markers: Collection[Marker]) -> tuple[str, ...]:
-    """Too many markers, or any where the model takes none."""
+def marker_violations(rule: CacheRule, client: int, markers: Collection[Marker]) -> tuple[str, ...]:
+    """Too many markers, or any where the model takes none. `client`: how many the client has placed."""
     if not markers:
         return ()
     if not isinstance(rule, Breakpoints):
         return ("marker_not_allowed",)
     automatic = 1 if rule.automatic else 0
-    over = marker_count(conversation) + len(markers) + automatic > rule.limit
+    over = client + len(markers) + automatic > rule.limit
     return ("too_many_markers",) if over else ()
 
 

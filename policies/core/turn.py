@@ -5,15 +5,15 @@ It says what a choice costs, never which one to take.
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from msgspec import Struct
 
-from policies.core.conversation import Conversation, Kind, Role
+from policies.core.conversation import Conversation, Role
 from policies.core.edits import Placed
+from policies.core.index import Force, Index, force_of
 from policies.core.lineage import Lineage, Sent
 from policies.core.plan import Cause, Marker
-from policies.core.prefix_cache import boundaries, marker_count, readable, rounded
+from policies.core.prefix_cache import boundaries, readable, rounded
 from policies.core.profile import MILLION, Breakpoints, Profile
 
 
@@ -34,33 +34,41 @@ class Option(Struct, frozen=True):
     total: int
     markers: tuple[Marker, ...]
     usd: float
+    bounded: int
+    """Tokens in front of the last boundary: what this request writes and the next one may read."""
     removed: int = 0
 
 
 class Turn(Struct, frozen=True):
-    """One turn's facts: token counts per message as sent without new edits, and behind each message."""
+    """One turn's facts."""
 
     conversation: Conversation
+    index: Index
+    force: Force
     profile: Profile
     cache: Cache
-    total: int
     received: int
-    behind: tuple[int, ...]
-    """behind[i]: tokens as sent from message i to the end; behind[len] = 0."""
+    """Tokens of the request as it came."""
+    total: int
+    """Tokens of it with the edits in force and no new ones."""
     ends: tuple[int, ...]
     """Prefixes, in messages, at which the client's own request reads and writes."""
 
+    def behind(self, message: int) -> int:
+        """Tokens of `total` from this message to the end."""
+        tokens = self.index.tokens
+        return tokens[-1] - tokens[message] - self.force.removed_behind(message)
 
-def facts(conversation: Conversation, lineage: Lineage, profile: Profile, now: float) -> Turn:
-    tokens = [message.tokens for message in conversation.messages]
-    received = conversation.head.tokens + sum(tokens)
-    for placed in lineage.placed:
-        tokens[placed.message] -= placed.edit.removes
-    behind = (*reversed(list(accumulate(reversed(tokens)))), 0)
-    total = conversation.head.tokens + behind[0]
+
+def facts(
+    conversation: Conversation, lineage: Lineage, profile: Profile, now: float, index: Index | None = None
+) -> Turn:
+    index = index or Index().extended(conversation.messages)
+    force = lineage.force or force_of(lineage.placed)
+    received = conversation.head.tokens + index.tokens[-1]
     cache = _cache(conversation, lineage, profile, now)
-    ends = boundaries(profile.cache, conversation)
-    return Turn(conversation, profile, cache, total, received, behind, ends)
+    ends = boundaries(profile.cache, conversation, index)
+    return Turn(conversation, index, force, profile, cache, received, received - force.total, ends)
 
 
 def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: float) -> Cache:
@@ -93,17 +101,25 @@ def _unseen(conversation: Conversation, now: float) -> Cache:
     return Cache(Sent(now, 0, 0, 0, (0, before)), before, "cold_start")
 
 
-def option_from(turn: Turn, proposals: Sequence[Placed], first: int, keep_newest: int) -> Option:
-    """What it costs now to apply the proposals from `first` on. `keep_newest`: observations never proposed."""
-    chosen = proposals[first:]
-    intact = min(turn.cache.intact, chosen[0].message) if chosen else turn.cache.intact
-    removed = sum(placed.edit.removes for placed in chosen)
-    markers = _markers(turn, chosen[0].message, keep_newest) if chosen and intact < turn.cache.intact else ()
+def option_from(turn: Turn, proposals: Sequence[Placed], first: int, removed: int, keep_newest: int) -> Option:
+    """What it costs now to apply the proposals from `first` on, which remove `removed` tokens.
+
+    `keep_newest`: observations that are never proposed.
+    """
+    intact = min(turn.cache.intact, proposals[first].message) if first < len(proposals) else turn.cache.intact
+    markers = _markers(turn, proposals[first].message, keep_newest) if intact < turn.cache.intact else ()
     ours = tuple(marker.message + 1 for marker in markers)
     total = turn.total - removed
     upto = _readable(turn, intact, ours)
-    read = 0 if upto is None else rounded(turn.profile.cache, turn.total - turn.behind[upto], total)
-    return Option(first, intact, read, total, markers, _input_usd(turn, total, read, ours), removed)
+    read = 0 if upto is None else rounded(turn.profile.cache, turn.total - turn.behind(upto), total)
+    ends = (*turn.ends, *ours)
+    bounded = size(turn, proposals[first:], max(ends)) if ends else 0
+    return Option(first, intact, read, total, markers, _input_usd(turn, total, read, bounded), bounded, removed)
+
+
+def size(turn: Turn, taken: Sequence[Placed], message: int) -> int:
+    """Tokens in front of a message once these proposals are applied."""
+    return turn.total - turn.behind(message) - sum(each.edit.removes for each in taken if each.message < message)
 
 
 def _readable(turn: Turn, intact: int, ours: Sequence[int] = ()) -> int | None:
@@ -111,25 +127,26 @@ def _readable(turn: Turn, intact: int, ours: Sequence[int] = ()) -> int | None:
     return readable(turn.profile.cache, sent, turn.conversation, intact, turn.ends, ours) if sent else None
 
 
-def _input_usd(turn: Turn, total: int, read: int, ours: Sequence[int] = ()) -> float:
+def _input_usd(turn: Turn, total: int, read: int, bounded: int) -> float:
     """USD for the input of one turn; what is not read is written where a boundary follows it."""
     prices = turn.profile.prices_for(total)
-    ends = (*turn.ends, *ours)
-    behind = turn.behind[max(ends)] if ends else total - read
-    written = max(0, total - read - behind)
+    written = max(0, bounded - read)
     write = prices.input if prices.write is None else prices.write
     return (read * prices.read + written * write + (total - read - written) * prices.input) / MILLION
 
 
 def direct_usd(turn: Turn) -> float:
     """USD for this turn's input had nothing ever been edited: same boundaries, the tokens as received."""
-    messages = turn.conversation.messages
-    if turn.received == turn.total:
-        return option_from(turn, (), 0, 0).usd
     upto = _readable(turn, turn.cache.intact)
-    before = 0 if upto is None else turn.received - sum(message.tokens for message in messages[upto:])
-    read = rounded(turn.profile.cache, before, turn.received)
-    return _input_usd(turn, turn.received, read)
+    before = 0 if upto is None else turn.conversation.head.tokens + turn.index.tokens[upto]
+    bounded = turn.conversation.head.tokens + turn.index.tokens[turn.ends[-1]] if turn.ends else 0
+    return _input_usd(turn, turn.received, rounded(turn.profile.cache, before, turn.received), bounded)
+
+
+def uncacheable(turn: Turn, option: Option, message: int) -> bool:
+    """Whether an edit from `message` on leaves less in front of the last boundary than is ever cached (T10)."""
+    cut_off = turn.ends and turn.ends[-1] > message
+    return bool(cut_off) and rounded(turn.profile.cache, option.bounded, option.bounded + 1) == 0
 
 
 def saving_usd(turn: Turn, option: Option) -> float:
@@ -141,26 +158,25 @@ def saving_usd(turn: Turn, option: Option) -> float:
 
 
 def _markers(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
-    """Where the unchanged part ends and, on models that match by breakpoint, where the next edit may begin."""
+    """Where the unchanged part ends and, on models that match by breakpoint, where the next edit may begin.
+
+    None where the client lets nothing behind the edit be cached: a marker there would be a fee for nothing.
+    """
     rule = turn.profile.cache
-    if not isinstance(rule, Breakpoints):
+    if not isinstance(rule, Breakpoints) or not turn.ends or turn.ends[-1] <= message:
         return ()
-    free = rule.limit - marker_count(turn.conversation) - (1 if rule.automatic else 0)
+    placed = turn.conversation.head.markers + turn.index.markers
+    free = rule.limit - placed - (1 if rule.automatic else 0)
     places = [_last_markable(turn.conversation, message)]
     if rule.automatic:
-        places.append(_last_markable(turn.conversation, _next_frontier(turn.conversation, keep_newest)))
+        places.append(_last_markable(turn.conversation, _next_frontier(turn.index, keep_newest)))
     found = dict.fromkeys(place for place in places if place is not None)
     return tuple(found)[: max(0, free)]
 
 
-def _next_frontier(conversation: Conversation, keep: int) -> int:
+def _next_frontier(index: Index, keep: int) -> int:
     """The message of the oldest observation that is still too new to be masked."""
-    newest = [
-        index
-        for index, message in enumerate(conversation.messages)
-        if any(block.kind is Kind.OBSERVATION for block in message.blocks)
-    ]
-    return newest[-keep] if 0 < keep <= len(newest) else 0
+    return index.observations[-keep].message if 0 < keep <= len(index.observations) else 0
 
 
 def _last_markable(conversation: Conversation, before: int) -> Marker | None:
@@ -172,14 +188,11 @@ def _last_markable(conversation: Conversation, before: int) -> Marker | None:
     return None
 
 
-def first_legal(conversation: Conversation, profile: Profile, proposals: Sequence[Placed]) -> int:
+def first_legal(turn: Turn, proposals: Sequence[Placed]) -> int:
     """The first proposal that no bound reasoning follows; all before it are illegal (provider rules T1, T2)."""
-    if conversation.head.stand_down:
+    if turn.conversation.head.stand_down:
         return len(proposals)
-    if profile.binds_reasoning == "no":
+    if turn.profile.binds_reasoning == "no":
         return 0
-    bound = [
-        index for index, message in enumerate(conversation.messages) if any(block.bound for block in message.blocks)
-    ]
-    last = bound[-1] if bound else -1
+    last = turn.index.bound
     return next((i for i, placed in enumerate(proposals) if placed.message > last), len(proposals))

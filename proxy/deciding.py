@@ -1,0 +1,217 @@
+"""One turn being decided: what the policies propose, what the plan says, and what is kept of it before it leaves.
+
+Rules of this room: a plan that cannot be kept, read back or checked is given up, and the turn goes on
+with what was in force before it; the worst case is the original bytes. It must not know HTTP.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from msgspec.structs import replace
+
+from policies.core.edits import Decision, Edit, Placed, locate
+from policies.core.index import force_of
+from policies.core.lineage import Lineage, Record
+from policies.core.plan import Plan
+from policies.core.planner import Terms, plan
+from policies.mask import Mask
+from policies.policy import Policy
+from policies.routes import mask_for
+from proxy.archive import Archive
+from proxy.errors import StoreError
+from proxy.lineages import Place
+from proxy.memo import Memo, Turn
+from proxy.reading import Seen
+from proxy.store import Store
+from proxy.writing import Illegal, original, replays, write
+
+log = logging.getLogger("holdfast.deciding")
+
+PATIENCE = 2.0
+"""Seconds for a write to store or archive that should take a millisecond."""
+
+Mode = Literal["enforce", "shadow", "off"]
+
+
+class Degraded(Protocol):
+    """Who is told what was left undone. Never raises."""
+
+    def degraded(self, what: str, reason: str) -> None:
+        """Something was left undone so that the request could go on. Both are short fixed words."""
+        ...
+
+
+class Rooms(Protocol):
+    """What keeps a turn."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def archive(self) -> Archive: ...
+
+    @property
+    def memo(self) -> Memo: ...
+
+    @property
+    def witness(self) -> Degraded: ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Case:
+    """One turn while it is being decided."""
+
+    rooms: Rooms
+    seen: Seen
+    place: Place
+    lineage: Lineage
+    policy: Policy
+    mode: Mode
+    body: bytes
+    now: float
+    rewritten: dict[int, bytes]
+    """Messages as edited on the turn before; brought up to this turn when the body is written."""
+
+
+def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
+    return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
+
+
+def decide(case: Case, *, new: bool = True) -> Plan:
+    """The plan. `new` False: what is in force stays, nothing is added."""
+    proposals: Sequence[Placed] = ()
+    if new and case.mode != "off" and case.place.retry is None:
+        proposals = case.policy.mask.propose(
+            case.seen.conversation, case.lineage, _by_tool(case.policy), case.seen.trail.index
+        )
+    terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest)
+    seen = case.seen
+    decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index)
+    if case.mode == "enforce" and case.policy.stabilize.replay:
+        return replace(decided, replayed=replays(case.seen))
+    return decided
+
+
+async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:
+    """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
+    final, body, turn = await _committed(case, decided)
+    return final, body, turn or _remember(case, final)
+
+
+async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | None]:
+    if case.mode != "enforce":
+        return decided, case.body, None
+    try:
+        body = write(case.seen, case.body, decided, case.rewritten)
+        if not decided.applied:
+            return decided, body, None
+        await _archive(case, decided)
+        turn = await _keep(case, decided)
+        if turn.record.edits != _added(decided):
+            decided = _adopted(decided, turn)
+            body = write(case.seen, case.body, decided, case.rewritten)
+        return decided, body, turn
+    except Illegal as error:
+        log.warning("a rewrite breaks a rule and is not sent: %s", error.rule)
+        case.rooms.witness.degraded("rule", error.rule)
+    except (StoreError, TimeoutError) as error:
+        log.warning("edits cannot be kept, so none are added: %s", error)
+        case.rooms.witness.degraded("store", "put")
+    return _without(case)
+
+
+def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
+    """The same turn with nothing new; the original where what is in force is itself the trouble."""
+    fallback = decide(case, new=False)
+    try:
+        return fallback, write(case.seen, case.body, fallback, {}), None
+    except Illegal:
+        bare = dataclasses.replace(case, lineage=replace(case.lineage, placed=()), mode="off")
+        return decide(bare, new=False), case.body, None
+
+
+async def _archive(case: Case, decided: Plan) -> None:
+    """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
+    new = {decision.edit.anchor for decision in decided.applied}
+    taken = [placed for placed in decided.in_force if placed.edit.anchor in new]
+    texts = [original(case.seen, placed) for placed in taken]
+    async with asyncio.timeout(PATIENCE):
+        ids = await case.rooms.archive.put(case.lineage.tenant, texts, case.now)
+    if ids != tuple(placed.edit.archive_id for placed in taken):
+        raise StoreError("the archive names an original otherwise than its placeholder does")
+
+
+async def _keep(case: Case, decided: Plan) -> Turn:
+    """INVARIANT: STICKY; a turn that adds edits is in the store before it is sent, and the first write wins."""
+    record = _record(case, decided)
+    async with asyncio.timeout(PATIENCE):
+        stored = await case.rooms.store.put(record)
+    placed = decided.in_force
+    if stored.edits != record.edits:
+        earlier = [item.edit for item in case.lineage.placed]
+        placed = locate(case.seen.conversation.messages, (*earlier, *stored.edits))
+    turn = _turn(case, decided, stored, placed)
+    turn.stored = True
+    return turn
+
+
+def _adopted(decided: Plan, turn: Turn) -> Plan:
+    """The plan with the edits of the replica that was first."""
+    taken = tuple(Decision(edit, "applied", "adopted") for edit in turn.record.edits)
+    return replace(decided, decisions=taken, in_force=turn.placed)
+
+
+def _remember(case: Case, decided: Plan) -> Turn:
+    """Keep a turn that adds no edits in memory; the store gets it when it is settled."""
+    if case.place.retry is not None:
+        return case.place.retry
+    return _turn(case, decided, _record(case, decided), decided.in_force)
+
+
+def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...]) -> Turn:
+    """The turn as the memo keeps it, so that the next one begins where it ended."""
+    force = case.lineage.force if placed is case.lineage.placed else None
+    turn = Turn(
+        record,
+        placed,
+        decided.ledger,
+        force=force or force_of(placed),
+        waiting=decided.waiting,
+        keys=case.seen.trail.keys,
+        rewritten=case.rewritten,
+    )
+    case.rooms.memo.record(case.seen.trail, turn, case.place.parent)
+    return turn
+
+
+def _record(case: Case, decided: Plan) -> Record:
+    seen, parent = case.seen, case.place.parent.record if case.place.parent else None
+    head, base, nodes = seen.conversation.head, case.place.common, seen.trail.nodes
+    root = parent.root if parent else case.place.key
+    return Record(
+        key=case.place.key,
+        tenant=case.lineage.tenant,
+        prefix=nodes[-1].prefix,
+        parent=parent.key if parent else None,
+        root=root,
+        session=case.lineage.session or root.hex()[:12],
+        turn=case.lineage.turn + 1,
+        at=case.now,
+        model=head.model,
+        head=(head.tools_hash, head.system_hash, head.parameters_hash),
+        base=base,
+        count=len(nodes),
+        sent=tuple(node.message.raw for node in nodes[base:]),
+        edits=_added(decided),
+        ledger=decided.ledger,
+        last=decided.sent,
+        mode=case.mode,
+    )
+
+
+def _added(decided: Plan) -> tuple[Edit, ...]:
+    return tuple(decision.edit for decision in decided.applied)
