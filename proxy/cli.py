@@ -73,6 +73,23 @@ def _policy_schema(call: Call) -> int:
     return policy.schema(call.terminal)
 
 
+def _replay(call: Call) -> int:
+    from proxy.commands import replay
+
+    args = call.args
+    return replay.run(
+        args.traces,
+        args.policy,
+        args.model,
+        args.gap,
+        args.format,
+        args.output,
+        args.progress,
+        args.workers,
+        call.terminal,
+    )
+
+
 def _archive_get(call: Call) -> int:
     from proxy.commands import archive
     from proxy.config import Request, default_file, load_settings
@@ -123,6 +140,13 @@ COMMANDS = (
         "holdfast policy schema > policy.schema.json",
         flags.none,
         _policy_schema,
+    ),
+    Command(
+        "replay",
+        "run recorded sessions through the pipeline, offline, and compare what they would have cost",
+        "holdfast replay traces.jsonl.gz --model claude-sonnet-4-5 --format html --output replay.html",
+        flags.replay,
+        _replay,
     ),
     Command(
         "archive get",

@@ -78,5 +78,39 @@ def models(parser: ArgumentParser) -> None:
     _format(parser)
 
 
+def replay(parser: ArgumentParser) -> None:
+    parser.add_argument("traces", nargs="+", metavar="TRACE", help="a trace or a recording, .jsonl or .jsonl.gz")
+    parser.add_argument("--model", metavar="M", help="price by this model's rules; default: each session's own")
+    parser.add_argument(
+        "--policy",
+        metavar="NAME-or-FILE",
+        action="append",
+        help="default: `default`; may be repeated; the first one's masking is the baselines'",
+    )
+    parser.add_argument(
+        "--gap", metavar="SECONDS", type=_seconds, help="between calls; default: as recorded, 10 for traces"
+    )
+    parser.add_argument("--format", choices=("table", "json", "html"), default="table", help="default: table")
+    parser.add_argument("--output", metavar="FILE", help="write there and not to standard output")
+    parser.add_argument("--progress", action="store_true", help="tell of progress also where no terminal is")
+    parser.add_argument("--workers", metavar="N", type=_workers, help="processes; default: one for each processor")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ArgumentTypeError("a number of seconds from 0 on is allowed")
+    return seconds
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError("a whole number from 1 on is allowed")
+    return int(text)
+
+
 def _format(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")

@@ -1,0 +1,91 @@
+"""Is what was sent still legal? Checked on the bytes that left, against the original, by rules of its own.
+
+The pipeline checks itself before it sends; this is the second opinion, so it shares no code with it.
+A violation is a short fixed word. None is expected, ever.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from policies.core.conversation import Block, Kind, Message
+from policies.core.plan import Plan
+from policies.core.profile import Breakpoints, Profile
+from proxy.replay.cache import common
+from proxy.replay.prompts import Sent
+
+Pair = tuple[Sent, Sent]
+"""A request as received and as sent."""
+
+
+def violations(received: Sent, sent: Sent, profile: Profile) -> tuple[str, ...]:
+    """What one request breaks, whatever came before it."""
+    found = [*_heads(received, sent), *_markers(received, sent, profile)]
+    if len(received.messages) != len(sent.messages):
+        return (*found, "messages")
+    for before, after in zip(received.messages, sent.messages, strict=True):
+        if before is not after:
+            found += _message(before, after)
+    return tuple(dict.fromkeys(found))
+
+
+def breaks(last: Pair, now: Pair, plan: Plan | None, lead: int) -> tuple[str, ...]:
+    """What a request breaks of the one before it: its prefix, unless the agent or the plan changed that.
+
+    `lead`: messages at the front that the plan does not count."""
+    kept = common(last[1].prompt.chain, now[1].prompt.chain)
+    expected = common(last[0].prompt.chain, now[0].prompt.chain)
+    planned = min(expected, _planned(now[1], plan, lead))
+    found = ["append_only"] if kept < planned else []
+    if kept < expected and _bound_behind(now[1], kept, expected):
+        found.append("bound_reasoning")
+    return tuple(found)
+
+
+def _planned(sent: Sent, plan: Plan | None, lead: int) -> int:
+    """How many links of the chain the plan leaves as they were."""
+    added = {decision.edit.anchor for decision in plan.applied} if plan else set()
+    places = [placed.message for placed in plan.in_force if placed.edit.anchor in added] if plan else []
+    return sent.prompt.ends[min(places) + lead] + 1 if places else len(sent.prompt.chain)
+
+
+def _bound_behind(sent: Sent, kept: int, upto: int) -> bool:
+    """Whether a bound reasoning block that had been sent before stands behind the first change."""
+    ends = sent.prompt.ends
+    return any(
+        block.bound and kept <= ends[number] + 1 + block.index < upto
+        for number, message in enumerate(sent.messages)
+        for block in message.blocks
+    )
+
+
+def _heads(received: Sent, sent: Sent) -> Iterator[str]:
+    if received.prompt.chain[0] != sent.prompt.chain[0]:
+        yield "head"
+
+
+def _markers(received: Sent, sent: Sent, profile: Profile) -> Iterator[str]:
+    rule = profile.cache
+    if not isinstance(rule, Breakpoints):
+        if sent.markers > received.markers:
+            yield "markers"
+    elif sent.markers > max(rule.limit - rule.automatic, received.markers):
+        yield "markers"
+    if not set(received.prompt.marks) <= set(sent.prompt.marks):
+        yield "client_markers"
+
+
+def _message(before: Message, after: Message) -> Iterator[str]:
+    if before.role is not after.role:
+        yield "roles"
+    if _pairing(before.blocks) != _pairing(after.blocks):
+        yield "pairs"
+        return
+    for one, other in zip(before.blocks, after.blocks, strict=True):
+        if one.hash != other.hash and one.kind is not Kind.OBSERVATION:
+            yield "reasoning" if one.kind is Kind.REASONING else "content"
+
+
+def _pairing(blocks: Sequence[Block]) -> list[tuple[Kind, str]]:
+    """Calls and answers, and where they stand. An untyped observation that is replaced becomes plain text."""
+    untyped = (Kind.OBSERVATION, "")
+    kinds = [(block.kind, block.call_id) for block in blocks]
+    return [(Kind.TEXT, "") if kind == untyped else kind for kind in kinds]

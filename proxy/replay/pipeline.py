@@ -1,0 +1,160 @@
+"""One pass over a session: each call through `prepare` and `settle`, what left read back, served and judged.
+
+Rules of this room: a pass has a store, an archive and a memory of its own, and a clock that is told.
+The offline provider's usage is what is settled and what is priced. What the pipeline leaves undone
+counts as a violation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from policies.core.conversation import Conversation
+from policies.core.edits import Placed
+from policies.core.plan import Plan
+from policies.core.profile import Profile
+from policies.core.usage import Usage, input_cost, output_cost
+from policies.policy import Policy
+from proxy.archive import MemoryArchive
+from proxy.dialects import Count
+from proxy.exchange import Context, Prepared, Request, Settled, prepare, settle
+from proxy.memo import Memo
+from proxy.replay.evidence import Asked, Evidence
+from proxy.replay.figures import Figures
+from proxy.replay.legality import Pair, breaks, violations
+from proxy.replay.prompts import Reader, Sent
+from proxy.replay.provider import Provider
+from proxy.replay.wire import Call, Script
+from proxy.store.memory import MemoryStore
+
+SEED = 7
+"""Of the memo's hash: a replay is the same every time."""
+
+PolicyAt = Callable[[int], Policy]
+"""The policy of a call (from 0)."""
+
+
+class Step(Struct, frozen=True):
+    """One call as every pass repeats it: what is received, and what the answer to it uses."""
+
+    received: Sent
+    output_tokens: int
+    asked: tuple[Asked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One session, set up to be played again and again."""
+
+    script: Script
+    profile: Profile
+    count: Count
+    reader: Reader
+    evidence: Evidence
+    steps: tuple[Step, ...]
+
+
+class Passed(Struct, frozen=True):
+    """One call of a pass."""
+
+    figures: Figures
+    conversation: Conversation | None = None
+    """As the planner saw it; None where the request was passed through."""
+    applied: tuple[Placed, ...] = ()
+    """Edits that this call added, where they stand in that conversation."""
+
+
+@dataclass(slots=True)
+class Alarm:
+    """Notes what the pipeline leaves undone."""
+
+    words: list[str] = field(default_factory=list)
+
+    def accounted(self, settled: Settled) -> None:
+        """Replay takes the offline provider's figures."""
+
+    def degraded(self, what: str, reason: str) -> None:
+        self.words.append(f"degraded_{what}")
+
+    def taken(self) -> tuple[str, ...]:
+        words, self.words = tuple(self.words), []
+        return words
+
+
+def direct(stage: Stage) -> tuple[Figures, ...]:
+    """The session with nothing in between."""
+    provider = Provider(stage.profile)
+    return tuple(
+        judged(stage, step, step.received, provider.answer(step.received.prompt, call.now, step.output_tokens))
+        for call, step in zip(stage.script.calls, stage.steps, strict=True)
+    )
+
+
+async def through(stage: Stage, policy: PolicyAt) -> list[Passed]:
+    """The session through the pipeline."""
+    alarm = Alarm()
+    turn = 0
+    context = Context(
+        store=MemoryStore(),
+        archive=MemoryArchive(),
+        memo=Memo(SEED),
+        profile=lambda model, upstream: stage.profile,
+        counter=lambda profile: stage.count,
+        policy=lambda request, model: policy(turn),
+        witness=alarm,
+    )
+    provider = Provider(stage.profile)
+    passed: list[Passed] = []
+    last: Pair | None = None
+    for turn, (call, step) in enumerate(zip(stage.script.calls, stage.steps, strict=True)):  # noqa: B007  `policy` reads it
+        prepared = await prepare(_request(stage, call), context, call.now)
+        sent = stage.reader.read(prepared.body, last[1] if last else None)
+        usage = provider.answer(sent.prompt, call.now, step.output_tokens)
+        await settle(prepared, context, usage, call.now)
+        wrong = _wrong(stage, last, (step.received, sent), prepared)
+        figures = judged(stage, step, sent, usage, (*wrong, *alarm.taken()), prepared.plan)
+        passed.append(_passed(figures, prepared))
+        last = step.received, sent
+    return passed
+
+
+def judged(
+    stage: Stage, step: Step, sent: Sent, usage: Usage, wrong: tuple[str, ...] = (), plan: Plan | None = None
+) -> Figures:
+    """The figures of one call."""
+    profile = stage.profile
+    total = sent.prompt.total
+    return Figures(
+        input_tokens=total,
+        read=usage.cache_read or 0,
+        written=usage.cache_write or 0,
+        output_tokens=step.output_tokens,
+        input_usd=input_cost(profile, usage),
+        output_usd=output_cost(profile, usage),
+        received_tokens=step.received.prompt.total,
+        fill=total / (profile.effective_limit or profile.context_limit),
+        score=stage.evidence.score(step.asked, sent),
+        compactions=sum(str(decision.edit.kind) == "compact" for decision in plan.applied) if plan else 0,
+        violations=wrong,
+    )
+
+
+def _request(stage: Stage, call: Call) -> Request:
+    script = stage.script
+    return Request("replay", script.dialect, script.path, call.body, session=script.id)
+
+
+def _wrong(stage: Stage, last: Pair | None, now: Pair, prepared: Prepared) -> tuple[str, ...]:
+    lead = prepared.planned.seen.lead if prepared.planned else 0
+    broken = breaks(last, now, prepared.plan, lead) if last else ()
+    return (*violations(*now, stage.profile), *broken)
+
+
+def _passed(figures: Figures, prepared: Prepared) -> Passed:
+    if prepared.planned is None:
+        return Passed(figures)
+    plan = prepared.planned.plan
+    added = {decision.edit.anchor for decision in plan.applied}
+    applied = tuple(placed for placed in plan.in_force if placed.edit.anchor in added)
+    return Passed(figures, prepared.planned.seen.conversation, applied)

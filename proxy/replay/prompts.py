@@ -1,0 +1,132 @@
+"""From sent bytes to what a provider's cache sees: a chain of block hashes with tokens and markers.
+
+Rules of this room: what was really sent is read, with the dialect, as a provider would. A message is
+parsed and counted once in a session, however many requests carry it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import xxhash
+from msgspec import Struct
+
+from policies.core.conversation import Block, Conversation, Head, Kind, Message
+from proxy.dialects import Count, Dialect
+from proxy.dialects.slices import split
+from proxy.replay.cache import Prompt
+
+RUNS = (Kind.CALL, Kind.OBSERVATION)
+"""Kinds whose runs are one position to a lookback (Anthropic)."""
+
+
+class Sent(Struct, frozen=True):
+    """One request as read back: the conversation in full, leading system messages included."""
+
+    conversation: Conversation
+    prompt: Prompt
+
+    @property
+    def head(self) -> Head:
+        return self.conversation.head
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return self.conversation.messages
+
+    @property
+    def markers(self) -> int:
+        """Cache markers of the whole request, those in the head included."""
+        return self.head.markers + sum(mark > 0 for mark in self.prompt.marks)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the requests of one session, in any order; equal bytes give the same message object."""
+
+    dialect: Dialect
+    path: str
+    count: Count
+    messages: dict[int, Message] = field(default_factory=dict)
+    heads: dict[bytes, Head] = field(default_factory=dict)
+
+    def read(self, body: bytes, before: Sent | None = None) -> Sent:
+        """A request. `before`: one that it is likely to go on from; only saves work."""
+        cut = split(body, self.dialect.list_key)
+        head = self.heads.get(cut.rest)
+        if head is None:
+            head = self.heads.setdefault(cut.rest, self.dialect.head(cut.rest, self.path, self.count))
+        messages = tuple(self.message(element) for element in cut.elements)
+        conversation = Conversation(self.dialect.name, head, messages)
+        return Sent(conversation, prompt(conversation, before))
+
+    def message(self, raw: "bytes | memoryview") -> Message:
+        key = xxhash.xxh3_128_intdigest(raw)
+        message = self.messages.get(key)
+        if message is None:
+            message = self.messages.setdefault(key, self.dialect.message(bytes(raw), self.count))
+        return message
+
+
+def prompt(conversation: Conversation, before: Sent | None = None) -> Prompt:
+    """The conversation as a cache sees it."""
+    head, messages = conversation.head, conversation.messages
+    same = _same(conversation, before)
+    chain, tokens, places, ends = _start(head) if not same or before is None else _shared(before.prompt, same)
+    kind = messages[same - 1].blocks[-1].kind if same and messages[same - 1].blocks else None
+    for message in messages[same:]:
+        overhead = message.tokens - sum(block.tokens for block in message.blocks)
+        for block in message.blocks:
+            chain.append(_link(chain[-1], message, block))
+            tokens.append(tokens[-1] + block.tokens + overhead)
+            places.append(places[-1] + (block.kind is not kind or kind not in RUNS))
+            overhead, kind = 0, block.kind
+        if not message.blocks:
+            chain.append(_link(chain[-1], message, None))
+            tokens.append(tokens[-1] + overhead)
+            places.append(places[-1] + 1)
+            kind = None
+        ends.append(len(chain) - 1)
+    marks = ((0,) if head.markers else ()) + _marks(messages, ends)
+    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), marks)
+
+
+def _same(conversation: Conversation, before: Sent | None) -> int:
+    """Messages at the front that are the very same objects."""
+    if before is None or before.head is not conversation.head:
+        return 0
+    same = 0
+    for one, other in zip(before.messages, conversation.messages, strict=False):
+        if one is not other:
+            break
+        same += 1
+    return same
+
+
+def _start(head: Head) -> tuple[list[bytes], list[int], list[int], list[int]]:
+    parts = (head.model.encode(), head.tools_hash, head.system_hash, head.parameters_hash)
+    return [blake2b(b"\0".join(parts), digest_size=16).digest()], [head.tokens], [0], [0]
+
+
+def _shared(before: Prompt, messages: int) -> tuple[list[bytes], list[int], list[int], list[int]]:
+    upto = before.ends[messages] + 1
+    return (
+        list(before.chain[:upto]),
+        list(before.tokens[:upto]),
+        list(before.places[:upto]),
+        list(before.ends[: messages + 1]),
+    )
+
+
+def _link(parent: bytes, message: Message, block: Block | None) -> bytes:
+    content = block.hash if block else b"empty"
+    return blake2b(parent + message.role.value.encode() + content, digest_size=16).digest()
+
+
+def _marks(messages: Sequence[Message], ends: Sequence[int]) -> tuple[int, ...]:
+    return tuple(
+        ends[number] + 1 + block.index
+        for number, message in enumerate(messages)
+        for block in message.blocks
+        if block.marked
+    )

@@ -1,0 +1,173 @@
+"""The optimum: the cheapest moments for the same masking, chosen with the whole session known.
+
+At a chosen moment everything is masked that may be by then. A dynamic programme over the moments: a
+lane is "masked at moment m, and not since"; at each later moment the cheapest lane is where the new
+lane comes from. Each step of a lane is priced by the offline provider's own cache, so the schedule
+costs when played what it was said to cost. Exact wherever what a moment leaves in the cache does
+not depend on the moments before it: with longest-prefix matching and with token blocks always; with
+markers and whole units but for entries that the cheapest way to a lane has not written.
+
+Rules of this room: pure. It must not know how requests come about.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from policies.core.conversation import Conversation, Message
+from policies.core.edits import Placed
+from policies.core.lineage import Lineage
+from policies.core.lineage import Sent as Last
+from policies.core.profile import Breakpoints, Profile
+from policies.core.turn import facts, option_from
+from policies.core.usage import input_cost, output_cost
+from proxy.replay.cache import Cache, Prompt, serve
+from proxy.replay.prompts import Sent, prompt
+from proxy.replay.provider import reported
+
+Variant = Callable[[Message, tuple[tuple[int, str], ...]], Message]
+"""A message with the content of some blocks (index, text) replaced."""
+
+
+class Offer(Struct, frozen=True):
+    """One call: the request as received, and what may be masked from now on."""
+
+    now: float
+    received: Sent
+    conversation: Conversation
+    """As the planner sees it: without the leading system messages."""
+    output_tokens: int
+    proposals: tuple[Placed, ...]
+
+    @property
+    def lead(self) -> int:
+        return len(self.received.messages) - len(self.conversation.messages)
+
+
+class Schedule(Struct, frozen=True):
+    """Calls (from 0) at which everything that may be is masked, and the cost of it all."""
+
+    moments: tuple[int, ...]
+    usd: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Masked at `moment` (-1: never), and not since."""
+
+    moment: int
+    moments: tuple[int, ...]
+    usd: float
+    cache: Cache
+    masked: Mapping[int, tuple[tuple[int, str], ...]]
+    """By message: block and text of each mask."""
+    sent: Sent | None = None
+    before: tuple[float, Cache] = field(default=(0.0, ()))
+    """Cost and cache ahead of the call that was stepped last."""
+
+
+def cheapest(offers: Sequence[Offer], profile: Profile, keep_newest: int, variant: Variant) -> Schedule:
+    """The best schedule of a session."""
+    search = _Search(offers, profile, keep_newest, variant)
+    lanes = [_Lane(-1, (), 0.0, (), {})]
+    for turn, offer in enumerate(offers):
+        for lane in lanes:
+            search.step(lane, turn)
+        if offer.proposals:
+            lanes.append(search.opened(lanes, turn))
+    best = min(lanes, key=lambda lane: (lane.usd, len(lane.moments)))
+    return Schedule(best.moments, best.usd)
+
+
+@dataclass(slots=True)
+class _Search:
+    offers: Sequence[Offer]
+    profile: Profile
+    keep_newest: int
+    variant: Variant
+    edited: dict[tuple[bytes, tuple[tuple[int, str], ...]], Message] = field(default_factory=dict)
+    marks: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+
+    def step(self, lane: _Lane, turn: int) -> None:
+        """One more call without a new mask."""
+        lane.before = (lane.usd, lane.cache)
+        lane.sent = self._sent(turn, lane.masked, lane.sent)
+        usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, self.offers[turn].received.prompt.marks)
+        lane.usd += usd
+
+    def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane:
+        """The lane that is masked now, from whichever lane that is cheapest."""
+        masked = self._masked(turn)
+        sent = self._sent(turn, masked, None)
+        best: _Lane | None = None
+        for lane in lanes:
+            spent, cache = lane.before
+            usd, after = self._served(turn, cache, sent.prompt, self._marks(lane.moment, turn))
+            if best is None or spent + usd < best.usd:
+                best = _Lane(turn, (*lane.moments, turn), spent + usd, after, masked, sent)
+        assert best is not None
+        return best
+
+    def _served(self, turn: int, cache: Cache, sent: Prompt, marks: tuple[int, ...]) -> tuple[float, Cache]:
+        offer = self.offers[turn]
+        marked = Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks)
+        served, after = serve(self.profile.cache, cache, marked, offer.now)
+        usage = reported(self.profile, served, offer.output_tokens)
+        return input_cost(self.profile, usage) + output_cost(self.profile, usage), after
+
+    def _masked(self, turn: int) -> dict[int, tuple[tuple[int, str], ...]]:
+        """Everything that may be masked at this call."""
+        found: dict[int, list[tuple[int, str]]] = {}
+        for offer in self.offers[: turn + 1]:
+            for placed in offer.proposals:
+                found.setdefault(placed.message + offer.lead, []).append((placed.block, placed.edit.text))
+        return {message: tuple(sorted(edits)) for message, edits in found.items()}
+
+    def _sent(self, turn: int, masked: Mapping[int, tuple[tuple[int, str], ...]], before: Sent | None) -> Sent:
+        received = self.offers[turn].received
+        if not masked:
+            return received
+        messages = list(received.messages)
+        for index, edits in masked.items():
+            messages[index] = self._edited(messages[index], edits)
+        conversation = Conversation(received.conversation.dialect, received.head, tuple(messages))
+        return Sent(conversation, prompt(conversation, before))
+
+    def _edited(self, message: Message, edits: tuple[tuple[int, str], ...]) -> Message:
+        key = (message.raw, edits)
+        found = self.edited.get(key)
+        return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
+
+    def _marks(self, since: int, turn: int) -> tuple[int, ...]:
+        """The client's markers and those that the planner adds to a cut here, by blocks of the prompt."""
+        offer = self.offers[turn]
+        client = offer.received.prompt.marks
+        if not isinstance(self.profile.cache, Breakpoints):
+            return client
+        first = min(
+            (placed for later in self.offers[since + 1 : turn + 1] for placed in later.proposals),
+            key=lambda placed: (placed.message, placed.block),
+        )
+        key = (turn, first.message)
+        if key not in self.marks:
+            self.marks[key] = tuple(sorted({*client, *self._placed(turn, first)}))
+        return self.marks[key]
+
+    def _placed(self, turn: int, first: Placed) -> list[int]:
+        offer, last = self.offers[turn], self.offers[turn - 1] if turn else None
+        lineage = Lineage() if last is None else Lineage(last=Last(last.now, 0, 0), common=_common(last, offer))
+        known = facts(offer.conversation, lineage, self.profile, offer.now)
+        markers = option_from(known, (first,), 0, 0, self.keep_newest).markers
+        ends = offer.received.prompt.ends
+        return [ends[marker.message + offer.lead] + 1 + marker.block for marker in markers]
+
+
+def _common(last: Offer, offer: Offer) -> int:
+    """Messages at the front that both requests hold, whatever their markers."""
+    count = 0
+    for one, other in zip(last.conversation.messages, offer.conversation.messages, strict=False):
+        if one is not other and [block.hash for block in one.blocks] != [block.hash for block in other.blocks]:
+            break
+        count += 1
+    return count
