@@ -15,8 +15,13 @@ from policies.core.edits import Edit, Placed, archive_id
 from policies.core.index import Index, Observed, force_of
 from policies.core.lineage import Lineage
 
-PLACEHOLDER_TOKENS = 60
-"""Estimated tokens of a placeholder; it is cut so that it stays near this."""
+PLACEHOLDER_TOKENS = 80
+"""What a placeholder is taken to cost. An upper estimate, also where a model counts a fifth more than o200k."""
+
+NAMED_TOKENS = 22
+"""Of those, for the tool's name and the first line; they are cut to fit."""
+TOOL_TOKENS = 12
+"""Of those, at most for the tool's name."""
 
 
 class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,28 +70,41 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
             for order, one in enumerate(index.observations)
             if one.block.tokens > PLACEHOLDER_TOKENS
             and (one.message, one.block.index) not in force.blocks
-            and (settings_for(one.block.tool) if settings_for else self)._allows(one.block, total - order - 1)
+            and (settings_for(one.tool) if settings_for else self)._allows(one, total - order - 1)
         )
 
-    def _allows(self, block: Block, newer: int) -> bool:
+    def _allows(self, one: Observed, newer: int) -> bool:
+        block = one.block
         return (
             newer >= self.keep_newest
             and block.editable
             and block.tokens >= self.min_tokens
             and self.when != "never"
             and not (self.keep_errors and block.failed)
-            and not any(fnmatchcase(block.tool, pattern) for pattern in self.exclude_tools)
+            and not any(fnmatchcase(one.tool, pattern) for pattern in self.exclude_tools)
         )
 
 
 def placeholder(block: Block, identity: str) -> str:
     """What stands in an observation's place, worded like the elisions that agents know."""
-    what = f"{block.tool} output, " if block.tool else ""
-    began = f' beginning "{block.first_line[:60]}"' if block.first_line else ""
+    tool, left = _cut(block.tool, TOOL_TOKENS * 10)
+    line, _ = _cut(block.first_line[:60], NAMED_TOKENS * 10 - TOOL_TOKENS * 10 + left)
+    what = f"{tool} output, " if tool else ""
+    began = f' beginning "{line}"' if line else ""
     return (
         f"[previous {block.lines} lines elided: {what}{block.tokens} tokens{began}; "
         f"to read them: holdfast archive get {identity}]"
     )
+
+
+def _cut(text: str, left: int) -> tuple[str, int]:
+    """The beginning of a text that fits, and what is left over, in tenths of a token."""
+    for at, char in enumerate(text):
+        price = 5 if "a" <= char <= "z" or char == " " else 10 * len(char.encode("utf-8", "replace"))
+        if price > left:
+            return text[:at], left
+        left -= price
+    return text, left
 
 
 def _again(waiting: Mapping[tuple[int, int], Placed], one: Observed) -> Placed | None:

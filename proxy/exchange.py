@@ -176,11 +176,12 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
 
 
 def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
-    """The edited messages of the turn before, where this request spells all of its messages as that one did."""
+    """The edited messages of the turn before, as far as this request spells them as that one did."""
     turn = place.retry or place.parent
-    if turn is None or lineage.placed is not turn.placed or seen.trail.keys[: len(turn.keys)] != turn.keys:
+    if turn is None or lineage.placed is not turn.placed:
         return {}
-    return dict(turn.rewritten)
+    now, before = seen.trail.keys, turn.keys
+    return {index: raw for index, raw in turn.rewritten.items() if now[index] == before[index]}
 
 
 async def _place(context: Context, tenant: bytes, seen: Seen) -> Place:

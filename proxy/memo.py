@@ -13,6 +13,7 @@ It must not know what an edit is for, nor any wire format.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import xxhash
@@ -28,6 +29,9 @@ NODE_OVERHEAD = 1500
 """Bytes of a node besides its message's bytes, roughly."""
 TRAILS = 8
 """Trails kept for each family: a main loop and some subagents."""
+
+RESPELLED = 2
+"""Messages at the end of a trail that the next request may spell otherwise."""
 
 Tree = tuple[PrefixHash, str]
 """Which tree: the first link (tenant, dialect, upstream) and the unit in which tokens are counted."""
@@ -116,6 +120,14 @@ class Trail:
     variants: tuple[int, ...] = ()
     """Messages spelled otherwise than at first."""
 
+    def shortened(self, count: int) -> "Trail":
+        """Only its first `count` messages."""
+        kept, gone = self.messages[:count], self.messages[count:]
+        if not gone:
+            return self
+        variants = tuple(number for number in self.variants if number < count)
+        return Trail(self.keys[:count], self.nodes[:count], kept, self.index.shortened(kept, gone), variants)
+
     def extended(self, keys: Sequence[int], nodes: Sequence[Node]) -> "Trail":
         """With these behind it."""
         if not nodes:
@@ -159,6 +171,10 @@ class Memo:
     def hash(self, element: Raw | bytes) -> int:
         """The fast hash of some bytes."""
         return xxhash.xxh3_128_intdigest(element, self.seed)
+
+    def hashes(self, elements: Sequence[Raw]) -> tuple[int, ...]:
+        """The fast hash of each."""
+        return tuple(map(partial(xxhash.xxh3_128_intdigest, seed=self.seed), elements))
 
     def root(self, tree: Tree) -> Node:
         """Where a tree begins."""
@@ -214,20 +230,25 @@ class Memo:
         return fresh
 
     def _nearest(self, tree: Tree, keys: tuple[int, ...]) -> Trail:
-        """The longest remembered trail that this conversation continues."""
+        """The longest remembered trail that this conversation continues.
+
+        Its last messages may be spelled otherwise now: a cache marker moves off them on every turn.
+        """
         first = self.root(tree).known.get(keys[0]) if keys else None
         family = self.families.get((tree, first.prefix)) if first else None
-        best = Trail()
+        best, length = Trail(), 0
         for trail in family.trails if family else ():
-            if len(trail.keys) > len(best.keys) and keys[: len(trail.keys)] == trail.keys:
-                best = trail
-        return best
+            for count in range(len(trail.keys), max(length, len(trail.keys) - RESPELLED - 1), -1):
+                if keys[:count] == trail.keys[:count]:
+                    best, length = trail, count
+                    break
+        return best.shortened(length)
 
     def _keep(self, tree: Tree, trail: Trail, added: int) -> None:
         name = (tree, trail.nodes[0].prefix)
         family = self.families.setdefault(name, Family())
         self.families.move_to_end(name)
-        kept = [old for old in family.trails if old.keys != trail.keys[: len(old.keys)]]
+        kept = [old for old in family.trails if old.nodes != trail.nodes[: len(old.nodes)]]
         family.trails = [*kept[-TRAILS + 1 :], trail]
         family.size += added
         self.size += added

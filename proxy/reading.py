@@ -59,7 +59,7 @@ class Reader:
         profile = self.profile(bare.model)
         count = self.counter(profile)
         tree = (root, f"{profile.tokenizer}*{profile.token_ratio}")
-        keys = tuple(map(memo.hash, cut.elements))
+        keys = memo.hashes(cut.elements)
         leads = _leads(memo, tree, dialect, keys, cut.elements, count)
         head = _head(memo, dialect, cut.rest, path, place + tree[1].encode(), keys, leads, count)
         trail = await _trail(memo, tree, dialect, keys[len(leads) :], cut.elements[len(leads) :], count)

@@ -58,6 +58,23 @@ class Index(Struct, frozen=True):
             known,
         )
 
+    def shortened(self, kept: Sequence[Message], gone: Sequence[Message]) -> "Index":
+        """Without the messages at the end that are `gone`; `kept` are those before them."""
+        count = len(kept)
+        observations = self.observations
+        while observations and observations[-1].message >= count:
+            observations = observations[:-1]
+        bound = self.bound
+        while bound >= count or (bound >= 0 and not any(block.bound for block in kept[bound].blocks)):
+            bound -= 1
+        return Index(
+            self.tokens[: count + 1],
+            observations,
+            tuple(end for end in self.ends if not any(end in _ends(n, m) for n, m in enumerate(gone, count))),
+            self.markers - sum(block.marked for message in gone for block in message.blocks),
+            bound,
+        )
+
     def _observed(self, numbered: Sequence[tuple[int, Message]], calls: Mapping[str, str]) -> list[Observed]:
         """The observations of new messages; equal blocks are told apart by counting."""
         new = [(n, block) for n, message in numbered for block in message.blocks if block.kind is Kind.OBSERVATION]
@@ -66,7 +83,11 @@ class Index(Struct, frozen=True):
         seen = Counter(one.anchor.block for one in self.observations)
         found: list[Observed] = []
         for number, block in new:
-            found.append(Observed(number, block, Anchor(block.hash, seen[block.hash])))
+            found.append(
+                Observed(
+                    number, block, Anchor(block.hash, seen[block.hash]), block.tool or calls.get(block.call_id, "")
+                )
+            )
             seen[block.hash] += 1
         return found
 
