@@ -253,3 +253,15 @@ def raw_upstream() -> Iterator[RawUpstream]:
         upstream.shutdown()
         upstream.server_close()
         thread.join(PATIENCE)
+
+
+def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Another command of the program, with the same home and store."""
+    return subprocess.run(
+        [sys.executable, "-m", "proxy.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env=environment(folder, {"HOLDFAST_STORE": f"sqlite:///{folder}/state.db"}),
+    )
