@@ -73,6 +73,7 @@ class Index(Struct, frozen=True):
             tuple(end for end in self.ends if not any(end in _ends(n, m) for n, m in enumerate(gone, count))),
             self.markers - sum(block.marked for message in gone for block in message.blocks),
             bound,
+            self.calls,
         )
 
     def _observed(self, numbered: Sequence[tuple[int, Message]], calls: Mapping[str, str]) -> list[Observed]:
