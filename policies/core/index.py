@@ -5,12 +5,12 @@ Rules of this room: derived from the messages alone. An index is extended, never
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, Kind, Message
+from policies.core.conversation import Block, BlockHash, Kind, Message
 from policies.core.edits import Anchor, Placed
 
 
@@ -46,16 +46,15 @@ class Index(Struct, frozen=True):
         first = len(self.tokens) - 1
         numbered = list(enumerate(messages, first))
         ends = {end for number, message in numbered for end in _ends(number, message)}
-        calls = {b.call_id: b.tool for m in messages for b in m.blocks if b.kind is Kind.CALL and b.call_id}
-        known = {**self.calls, **calls} if calls else self.calls
+        calls = dict(self.calls)
         bound = [number for number, message in numbered if any(block.bound for block in message.blocks)]
         return Index(
             (*self.tokens, *accumulate((m.tokens for m in messages[1:]), initial=self.tokens[-1] + messages[0].tokens)),
-            (*self.observations, *self._observed(numbered, known)),
+            (*self.observations, *self._observed(numbered, calls)),
             (*self.ends, *sorted(ends - set(self.ends))),
             self.markers + sum(block.marked for message in messages for block in message.blocks),
             bound[-1] if bound else self.bound,
-            known,
+            calls,
         )
 
     def shortened(self, kept: Sequence[Message], gone: Sequence[Message]) -> "Index":
@@ -76,20 +75,18 @@ class Index(Struct, frozen=True):
             self.calls,
         )
 
-    def _observed(self, numbered: Sequence[tuple[int, Message]], calls: Mapping[str, str]) -> list[Observed]:
-        """The observations of new messages; equal blocks are told apart by counting."""
-        new = [(n, block) for n, message in numbered for block in message.blocks if block.kind is Kind.OBSERVATION]
-        if not new:
-            return []
-        seen = Counter(one.anchor.block for one in self.observations)
+    def _observed(self, numbered: Sequence[tuple[int, Message]], calls: dict[str, str]) -> list[Observed]:
+        """The observations of new messages; equal blocks are told apart by counting. Adds to `calls`."""
+        seen: Counter[BlockHash] = Counter()
         found: list[Observed] = []
-        for number, block in new:
-            found.append(
-                Observed(
-                    number, block, Anchor(block.hash, seen[block.hash]), block.tool or calls.get(block.call_id, "")
-                )
-            )
-            seen[block.hash] += 1
+        for number, block in ((number, block) for number, message in numbered for block in message.blocks):
+            if block.kind is Kind.CALL and block.call_id:
+                calls[block.call_id] = block.tool  # ids may come again: the last call before an answer counts
+            elif block.kind is Kind.OBSERVATION:
+                seen = seen or Counter(one.anchor.block for one in self.observations)
+                tool = block.tool or calls.get(block.call_id, "")
+                found.append(Observed(number, block, Anchor(block.hash, seen[block.hash]), tool))
+                seen[block.hash] += 1
         return found
 
 
