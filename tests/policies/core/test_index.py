@@ -1,0 +1,144 @@
+"""What is kept of a list of messages: the same whether it is read at once or message by message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.core.conversation import Kind, Message, Role
+from policies.core.edits import Anchor, observations
+from policies.core.index import Force, Index, force_of
+from tests.policies.building import (
+    asked,
+    block,
+    block_hash,
+    called,
+    conversation,
+    message,
+    observation,
+    observed,
+    placed,
+    steps,
+    thought,
+)
+
+IDS = st.sampled_from(["", "c", "d"])
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, blocks: message(role, *blocks),
+        st.sampled_from(Role),
+        st.lists(
+            st.one_of(
+                st.builds(
+                    observation, st.sampled_from("ab"), st.integers(1, 99), call_id=st.sampled_from(["", "c", "d"])
+                ),
+                st.builds(
+                    block,
+                    st.sampled_from([Kind.TEXT, Kind.CALL, Kind.REASONING]),
+                    st.sampled_from("cd"),
+                    st.integers(1, 99),
+                    marked=st.booleans(),
+                    bound=st.booleans(),
+                    call_id=IDS,
+                    tool=st.sampled_from(["", "bash"]),
+                ),
+            ),
+            max_size=3,
+        ),
+    ),
+    max_size=10,
+)
+
+
+def index(*messages: Message) -> Index:
+    return Index().extended(messages)
+
+
+@given(MESSAGES, st.integers(0, 10))
+def test_extending_in_two_steps_gives_the_same_as_at_once(messages: list[Message], cut: int) -> None:
+    assert index(*messages[:cut]).extended(messages[cut:]) == index(*messages)
+
+
+@given(MESSAGES, st.integers(0, 10))
+def test_shortening_gives_the_same_as_never_having_seen_the_rest(messages: list[Message], cut: int) -> None:
+    kept, gone = messages[:cut], messages[cut:]
+    short, fresh = index(*messages).shortened(kept, gone), index(*kept)
+    assert (short.tokens, short.markers, short.bound) == (fresh.tokens, fresh.markers, fresh.bound)
+    assert [one.anchor for one in short.observations] == [one.anchor for one in fresh.observations]
+
+
+@given(MESSAGES)
+def test_observations_and_their_anchors_are_those_that_edits_are_located_by(messages: list[Message]) -> None:
+    found = [(one.message, one.block, one.anchor) for one in index(*messages).observations]
+    assert found == list(observations(messages))
+
+
+def test_nothing_more_is_the_same_index() -> None:
+    known = index(asked())
+    assert known.extended([]) is known
+
+
+def test_tokens_are_those_before_each_message() -> None:
+    assert index(asked(tokens=7), *steps(100, call=5)).tokens == (0, 7, 12, 112)
+
+
+def test_equal_observations_are_counted_across_extensions() -> None:
+    known = index(observed("a")).extended([observed("b"), observed("a")])
+    assert [one.anchor for one in known.observations] == [
+        Anchor(block_hash("a"), 0),
+        Anchor(block_hash("b"), 0),
+        Anchor(block_hash("a"), 1),
+    ]
+
+
+def test_an_observation_has_the_tool_of_its_call_unless_it_names_one() -> None:
+    known = index(called("a", tool="bash"), called("b", tool="grep")).extended(
+        [observed("a"), observed("b", tool="own"), observed("elsewhere"), observed("a")]
+    )
+    assert [one.tool for one in known.observations] == ["bash", "own", "", "bash"]
+
+
+def test_where_an_id_comes_again_the_last_call_before_the_answer_counts() -> None:
+    messages = [called("a", tool="bash"), observed("a"), called("a", tool="grep"), observed("a")]
+    assert [one.tool for one in index(*messages).observations] == ["bash", "grep"]
+
+
+def test_an_observation_without_a_call_id_has_no_tool_of_a_call_without_one() -> None:
+    assert index(called("a", call_id="", tool="bash"), observed("b", call_id="")).observations[0].tool == ""
+
+
+@pytest.mark.parametrize(
+    ("messages", "ends", "markers"),
+    [
+        ((asked(),), (), 0),
+        ((asked(marked=True), asked("b")), (1,), 1),
+        ((asked(), asked("b", marked=True), asked("c", marked=True)), (2, 3), 2),
+        ((asked(), message(Role.USER, block(Kind.TEXT, "a", marked=True), block(Kind.TEXT, "b"))), (1,), 1),
+        ((asked(marked=True), message(Role.USER, block(Kind.TEXT, "a", marked=True), block(Kind.TEXT, "b"))), (1,), 2),
+    ],
+)
+def test_a_marker_ends_a_prefix_of_whole_messages(
+    messages: tuple[Message, ...], ends: tuple[int, ...], markers: int
+) -> None:
+    assert (index(*messages).ends, index(*messages).markers) == (ends, markers)
+    assert index(messages[0]).extended(messages[1:]).ends == ends
+
+
+def test_the_last_bound_reasoning_is_known_and_free_reasoning_is_not_taken_for_it() -> None:
+    assert index(asked()).bound == -1
+    assert index(asked(), thought("a"), asked("b"), thought("c"), thought("d", bound=False)).bound == 3
+    assert index(asked(), thought("a")).extended([asked("b")]).bound == 1
+
+
+WHOLE = conversation(asked(), *steps(1000, 1000, 1000))
+
+
+def test_edits_in_force_are_summed_from_the_back() -> None:
+    force = force_of([placed(WHOLE, 2, 300), placed(WHOLE, 4, 50), placed(WHOLE, 6, 7)])
+    assert force.total == 357
+    assert [force.removed_behind(n) for n in range(8)] == [357, 357, 357, 57, 57, 7, 7, 0]
+    assert force.blocks == {(2, 0), (4, 0), (6, 0)}
+
+
+def test_without_edits_nothing_is_kept_out() -> None:
+    assert force_of(()) == Force()
+    assert (Force().total, Force().removed_behind(0), Force().removed_behind(9)) == (0, 0, 0)
