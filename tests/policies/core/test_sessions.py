@@ -131,9 +131,8 @@ class Provider:
             return known
         if rule.automatic:
             near = [n for n in known if n >= count - rule.lookback]
-            return [*near, *(n for n in known if n in ours and self.written[tuple(names[:n])]), 0][
-                : None if near else 1
-            ]
+            again = [n for n in known if n in ours and self.written[tuple(names[:n])]]
+            return [*near, *again]
         # every message of these sessions is one block, and no two calls or observations stand side by side
         return [n for end in (*ends, *ours) for n in known if end - rule.lookback < n <= end]
 

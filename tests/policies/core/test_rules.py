@@ -1,0 +1,108 @@
+"""LEGAL: what a rewrite may change, and the word for each thing that it may not."""
+
+import pytest
+from msgspec.structs import replace
+
+from policies.core.conversation import Kind, Message, Role
+from policies.core.plan import Marker
+from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
+from policies.core.rules import marker_violations, message_violations
+from tests.policies.building import block, block_hash, message, observation
+
+THOUGHT, TEXT, CALL = block(Kind.REASONING, "thought"), block(Kind.TEXT, "text"), block(Kind.CALL, "call", call_id="c1")
+FIRST, SECOND = observation("first", call_id="c1"), observation("second", call_id="c2")
+BEFORE = message(Role.USER, THOUGHT, TEXT, CALL, FIRST, SECOND)
+PLACEHOLDER = replace(FIRST, hash=block_hash("placeholder"), tokens=5)
+
+
+def after(**changed: object) -> Message:
+    """BEFORE with other blocks: by their place, as b0 to b4."""
+    blocks = [changed.get(f"b{n}", block) for n, block in enumerate(BEFORE.blocks)]
+    return replace(BEFORE, blocks=tuple(blocks))
+
+
+def other(n: int) -> object:
+    return replace(BEFORE.blocks[n], hash=block_hash("other"))
+
+
+def test_nothing_changed_breaks_nothing() -> None:
+    assert message_violations(BEFORE, BEFORE, ()) == ()
+
+
+@pytest.mark.parametrize("kind", [Kind.OBSERVATION, Kind.TEXT])
+def test_an_observation_may_get_other_content(kind: Kind) -> None:
+    assert message_violations(BEFORE, after(b3=replace(PLACEHOLDER, index=3, kind=kind)), {3}) == ()
+
+
+def test_markers_sizes_and_bytes_may_change() -> None:
+    marked = replace(BEFORE, blocks=tuple(replace(b, marked=True, tokens=1) for b in BEFORE.blocks), raw=b"other")
+    assert message_violations(BEFORE, marked, ()) == ()
+
+
+def test_a_role_may_not_change() -> None:
+    assert message_violations(BEFORE, replace(BEFORE, role=Role.TOOL), ()) == ("role_changed",)
+
+
+@pytest.mark.parametrize("blocks", [BEFORE.blocks[:-1], (*BEFORE.blocks, TEXT), ()])
+def test_no_block_may_come_or_go(blocks: tuple[object, ...]) -> None:
+    assert message_violations(BEFORE, replace(BEFORE, blocks=blocks), {3}) == ("blocks_changed",)
+
+
+def test_a_result_must_still_answer_its_call() -> None:
+    elsewhere = replace(PLACEHOLDER, index=3, call_id="c2")
+    assert message_violations(BEFORE, after(b3=elsewhere), {3}) == ("pairing_broken",)
+
+
+@pytest.mark.parametrize("kind", [Kind.CALL, Kind.REASONING, Kind.MEDIA, Kind.OPAQUE])
+def test_a_result_must_not_become_something_else(kind: Kind) -> None:
+    assert message_violations(BEFORE, after(b3=replace(PLACEHOLDER, index=3, kind=kind)), {3}) == ("pairing_broken",)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_only_observations_may_be_replaced(place: int) -> None:
+    assert message_violations(BEFORE, BEFORE, {place}) == ("pairing_broken",)
+
+
+def test_reasoning_is_untouched() -> None:
+    assert message_violations(BEFORE, after(b0=other(0)), {3}) == ("reasoning_changed",)
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4])
+def test_what_was_not_meant_to_change_has_not(place: int) -> None:
+    assert message_violations(BEFORE, after(**{f"b{place}": other(place)}), ()) == ("content_changed",)
+
+
+def test_blocks_that_change_places_are_found() -> None:
+    swapped = after(b3=BEFORE.blocks[4], b4=BEFORE.blocks[3])
+    assert message_violations(BEFORE, swapped, ()) == ("content_changed",)
+
+
+def test_each_word_is_said_once_in_the_order_of_the_blocks() -> None:
+    broken = after(b0=other(0), b1=other(1), b2=other(2))
+    assert message_violations(BEFORE, broken, {4}) == ("reasoning_changed", "content_changed")
+
+
+MARKERS = tuple(Marker(n, 0) for n in range(5))
+
+
+@pytest.mark.parametrize(
+    ("rule", "client", "ours", "words"),
+    [
+        (LongestPrefix(), 0, 0, ()),
+        (LongestPrefix(), 0, 1, ("marker_not_allowed",)),
+        (TokenBlocks(), 0, 1, ("marker_not_allowed",)),
+        (Units(), 0, 1, ("marker_not_allowed",)),
+        (Breakpoints(), 0, 4, ()),
+        (Breakpoints(), 0, 5, ("too_many_markers",)),
+        (Breakpoints(), 3, 1, ()),
+        (Breakpoints(), 4, 1, ("too_many_markers",)),
+        (Breakpoints(), 5, 0, ()),  # the client's own affair
+        (Breakpoints(automatic=True), 0, 3, ()),
+        (Breakpoints(automatic=True), 0, 4, ("too_many_markers",)),
+        (Breakpoints(automatic=True), 2, 2, ("too_many_markers",)),
+    ],
+)
+def test_t8_no_more_markers_than_the_provider_takes(
+    rule: CacheRule, client: int, ours: int, words: tuple[str, ...]
+) -> None:
+    assert marker_violations(rule, client, MARKERS[:ours]) == words
