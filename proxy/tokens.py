@@ -9,8 +9,9 @@ import gzip
 import hashlib
 from base64 import b64decode
 from collections.abc import Callable
-from importlib.resources import files
+from importlib.util import find_spec
 from math import ceil
+from pathlib import Path
 from types import FunctionType
 
 import tiktoken
@@ -61,8 +62,7 @@ def _load(name: str) -> tiktoken.Encoding:
     """tiktoken's own definition of an encoding, its download replaced by the packaged file."""
 
     def ranks(_url: str, expected_hash: str) -> dict[bytes, int]:
-        packed = files("bpe_openai").joinpath("data", f"{name}.tiktoken.gz").read_bytes()
-        text = gzip.decompress(packed)
+        text = gzip.decompress((_packaged() / f"{name}.tiktoken.gz").read_bytes())
         if hashlib.sha256(text).hexdigest() != expected_hash:
             raise ValueError(f"the packaged vocabulary `{name}` is not the one that tiktoken expects")
         pairs = (line.split() for line in text.splitlines() if line)
@@ -71,3 +71,11 @@ def _load(name: str) -> tiktoken.Encoding:
     define = openai_public.ENCODING_CONSTRUCTORS[name]
     offline = FunctionType(define.__code__, {**define.__globals__, "load_tiktoken_bpe": ranks})
     return tiktoken.Encoding(**offline())
+
+
+def _packaged() -> Path:
+    """Where the vocabulary files lie. The package is not imported: that would load one of them its own way."""
+    spec = find_spec("bpe_openai")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package `bpe-openai` with the vocabulary files is not installed")
+    return Path(spec.origin).parent / "data"
