@@ -21,9 +21,10 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from policies.core.conversation import Block, Head, Kind, Message, PrefixHash, Role
-from policies.core.edits import Edit, Placed
+from policies.core.edits import Edit, Placed, locate
 from policies.core.index import Force, Index
 from policies.core.lineage import Ledger, Record, extend_message
+from policies.core.plan import Marker
 
 NODE_OVERHEAD = 1500
 """Bytes of a node besides its message's bytes, roughly."""
@@ -62,6 +63,8 @@ class Turn:
     """Messages as edited, by index, in that spelling; without cache markers."""
     successor: "Turn | None" = None
     """The newest turn that continued this one under the same head."""
+    markers: tuple[Marker, ...] = ()
+    """Placed for the edits that it added; a retry needs them again."""
 
     @property
     def head(self) -> HeadKey:
@@ -72,6 +75,14 @@ class Turn:
     def edits(self) -> list[Edit]:
         """In force after this turn."""
         return [placed.edit for placed in self.placed]
+
+    def keep(self, record: Record, messages: Sequence[Message]) -> None:
+        """The store has it. Where another process wrote it first, what that one did counts."""
+        if record.edits != self.record.edits:
+            earlier = [edit for edit in self.edits if edit not in self.record.edits]
+            self.placed = locate(messages, (*earlier, *record.edits))
+            self.force, self.waiting, self.keys, self.rewritten = None, (), (), {}
+        self.record, self.stored = record, True
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -177,12 +188,8 @@ class Memo:
         return tuple(map(partial(xxhash.xxh3_128_intdigest, seed=self.seed), elements))
 
     def root(self, tree: Tree) -> Node:
-        """Where a tree begins."""
-        node = self.roots.get(tree)
-        if node is None:
-            node = Node(None, tree[0], Message(Role.SYSTEM, (), b"", 0), 0)
-            self.roots[tree] = node
-        return node
+        """Where a tree begins. It is kept with its first message."""
+        return self.roots.get(tree) or Node(None, tree[0], Message(Role.SYSTEM, (), b"", 0), 0)
 
     def follow(self, tree: Tree, keys: tuple[int, ...]) -> Trail:
         """The known part of a conversation's way."""
@@ -202,6 +209,8 @@ class Memo:
         """The whole way, its unknown rest added to the tree. `messages` belong to the last of `keys`."""
         node = trail.nodes[-1] if trail.nodes else self.root(tree)
         new, added = keys[len(trail.keys) :], 0
+        if new and not trail.nodes:
+            self.roots[tree] = node
         nodes: list[Node] = []
         for key, message in zip(new, messages, strict=True):
             node = _child(node, key, _named(node, message))
@@ -252,17 +261,17 @@ class Memo:
         family.trails = [*kept[-TRAILS + 1 :], trail]
         family.size += added
         self.size += added
-        while self.size > self.max_bytes and len(self.families) > 1:
+        while self.size > self.max_bytes:
             (gone, prefix), dropped = self.families.popitem(last=False)
             self.size -= dropped.size
             self._forget(gone, prefix)
 
     def _forget(self, tree: Tree, prefix: PrefixHash) -> None:
-        root = self.roots[tree]
+        root = self.root(tree)
         root.children.pop(prefix, None)
         root.known = {key: node for key, node in root.known.items() if node.prefix != prefix}
         if not root.known:
-            del self.roots[tree]
+            self.roots.pop(tree, None)
 
 
 def bounded(cache: OrderedDict[K, V], key: K, value: V, size: int = 4096) -> V:

@@ -80,6 +80,7 @@ def _leads(
             message = dialect.message(bytes(element), count)
             if message.role is not Role.SYSTEM:
                 break
+            message = replace(message, raw=b"")  # what counts of it is in its blocks
         leads.append(bounded(memo.leads, (tree, key), message))
     return leads
 
@@ -124,9 +125,11 @@ async def _trail(
     if sum(map(len, new)) <= LARGE:
         return memo.grow(tree, trail, keys, _parse(dialect, new, count))
     parsed = await asyncio.to_thread(_parse, dialect, new, count)
-    trail = memo.follow(tree, keys)  # another request may have added some of it meanwhile
-    known = len(trail.keys) - (len(keys) - len(parsed))
-    return memo.grow(tree, trail, keys, parsed[known:])
+    known = len(keys) - len(parsed)
+    trail = memo.follow(tree, keys)  # meanwhile others may have added some of it, or all may have been forgotten
+    forgotten = [bytes(element) for element in elements[len(trail.keys) : known]]
+    parsed = [*_parse(dialect, forgotten, count), *parsed[max(0, len(trail.keys) - known) :]]
+    return memo.grow(tree, trail, keys, parsed)
 
 
 def _parse(dialect: Dialect, raws: Sequence[bytes], count: Count) -> list[Message]:
