@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -77,6 +78,12 @@ class Case:
     """Messages as edited on the turn before; brought up to this turn when the body is written."""
 
 
+def tell(witness: Degraded, what: str, reason: str) -> None:
+    """Count what was left undone; where even counting fails, the request goes on."""
+    with suppress(Exception):
+        witness.degraded(what, reason)
+
+
 def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
     return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
 
@@ -91,6 +98,8 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest)
     seen = case.seen
     decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index)
+    if new and case.place.retry:
+        decided = replace(decided, markers=case.place.retry.markers)
     if case.mode == "enforce" and case.policy.stabilize.replay:
         return replace(decided, replayed=replays(case.seen))
     return decided
@@ -113,23 +122,26 @@ async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | Non
         turn = await _keep(case, decided)
         if turn.record.edits != _added(decided):
             decided = _adopted(decided, turn)
+            case.rewritten.clear()
             body = write(case.seen, case.body, decided, case.rewritten)
         return decided, body, turn
     except Illegal as error:
         log.warning("a rewrite breaks a rule and is not sent: %s", error.rule)
-        case.rooms.witness.degraded("rule", error.rule)
+        tell(case.rooms.witness, "rule", error.rule)
     except (StoreError, TimeoutError) as error:
         log.warning("edits cannot be kept, so none are added: %s", error)
-        case.rooms.witness.degraded("store", "put")
+        tell(case.rooms.witness, "store", "put")
     return _without(case)
 
 
 def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
     """The same turn with nothing new; the original where what is in force is itself the trouble."""
     fallback = decide(case, new=False)
+    case.rewritten.clear()
     try:
-        return fallback, write(case.seen, case.body, fallback, {}), None
+        return fallback, write(case.seen, case.body, fallback, case.rewritten), None
     except Illegal:
+        case.rewritten.clear()
         bare = dataclasses.replace(case, lineage=replace(case.lineage, placed=()), mode="off")
         return decide(bare, new=False), case.body, None
 
@@ -183,6 +195,7 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
         waiting=decided.waiting,
         keys=case.seen.trail.keys,
         rewritten=case.rewritten,
+        markers=decided.markers,
     )
     case.rooms.memo.record(case.seen.trail, turn, case.place.parent)
     return turn

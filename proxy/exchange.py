@@ -21,10 +21,10 @@ from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
 from policies.routes import in_holdout
 from proxy.archive import Archive
-from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide
+from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide, tell
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
-from proxy.lineages import Place, lineage_at, place_key, resolve
+from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
 from proxy.reading import Reader, Seen
 from proxy.store import Store
@@ -127,7 +127,7 @@ async def prepare(request: Request, context: Context, now: float) -> Prepared:
         raise
     except BaseException as fault:  # INVARIANT: FAIL-OPEN; a tokenizer's panic is no Exception
         log.exception("a fault while planning; the original request is sent")
-        context.witness.degraded("prepare", type(fault).__name__)
+        tell(context.witness, "prepare", type(fault).__name__)
         return _passed(request, "fault")
 
 
@@ -139,7 +139,7 @@ async def settle(prepared: Prepared, context: Context, usage: Usage | None, now:
         raise
     except BaseException as fault:  # INVARIANT: FAIL-OPEN
         log.exception("a fault while accounting; the answer was relayed, its numbers are lost")
-        context.witness.degraded("settle", type(fault).__name__)
+        tell(context.witness, "settle", type(fault).__name__)
 
 
 def tenant_of(context: Context, credential: bytes) -> bytes:
@@ -185,13 +185,13 @@ def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
 
 
 async def _place(context: Context, tenant: bytes, seen: Seen) -> Place:
-    """Where the request stands; a new lineage where the store fails."""
+    """Where the request stands; as far as this process knows where the store fails."""
     try:
         return await resolve(seen, tenant, context.memo, context.store, context.counter(seen.profile))
     except (StoreError, TimeoutError) as error:
-        log.warning("the store cannot be read, the lineage starts anew: %s", error)
-        context.witness.degraded("store", "find")
-        return Place(place_key(seen))
+        log.warning("the store cannot be read, so only what this process knows counts: %s", error)
+        tell(context.witness, "store", "find")
+        return remembered(seen)
 
 
 def _mode(policy: Policy, place: Place) -> Mode:
@@ -212,7 +212,7 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
     if usage is not None:
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
-    await _persist(context, planned.tenant, turn, usage, status, settled.actual or 0.0)
+    await _persist(context, planned, usage, status, settled.actual or 0.0)
 
 
 def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:
@@ -225,18 +225,19 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
     return Settled(prepared, usage, status, actual, direct)
 
 
-async def _persist(context: Context, tenant: bytes, turn: Turn, usage: Usage | None, status: int, cost: float) -> None:
+async def _persist(context: Context, planned: Planned, usage: Usage | None, status: int, cost: float) -> None:
+    turn = planned.turn
     try:
         async with asyncio.timeout(PATIENCE):
             if not turn.stored:
-                await context.store.put(replace(turn.record, ledger=turn.ledger))
-                turn.stored = True
+                kept = await context.store.put(replace(turn.record, ledger=turn.ledger))
+                turn.keep(kept, planned.seen.conversation.messages)
             seen = usage or Usage()
             outcome = Outcome(status, seen.input, seen.cache_read, seen.cache_write, seen.output, cost)
-            await context.store.put_outcome(tenant, turn.record.key, outcome)
+            await context.store.put_outcome(planned.tenant, turn.record.key, outcome)
     except (StoreError, TimeoutError) as error:
         log.warning("a turn cannot be kept; after a restart its lineage begins one turn earlier: %s", error)
-        context.witness.degraded("store", "settle")
+        tell(context.witness, "store", "settle")
 
 
 def _headers(record: Record, decided: Plan, mode: Mode) -> tuple[tuple[str, str], ...]:

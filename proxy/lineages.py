@@ -8,12 +8,13 @@ share what they share. A store that fails gives an empty lineage, never an error
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from policies.core.conversation import Head, Role
-from policies.core.edits import locate
-from policies.core.lineage import Ledger, Lineage, Record, record_key
+from policies.core.conversation import Head, Message, Role
+from policies.core.edits import Anchor, Placed, locate
+from policies.core.lineage import Ledger, Lineage, Record, extend_message, record_key
 from proxy.dialects import Count
-from proxy.memo import HeadKey, Memo, Node, Trail, Turn
+from proxy.memo import HeadKey, Memo, Trail, Turn
 from proxy.reading import Seen
 from proxy.store import Store
 
@@ -42,12 +43,16 @@ def head_key(head: Head) -> HeadKey:
 
 async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> Place:
     """Find the lineage. Raises StoreError or TimeoutError where the store was needed and failed."""
-    head = head_key(seen.conversation.head)
-    found = _remembered(seen.trail, head)
-    if found is None:
-        await _recall(seen, tenant, memo, store, count)
-        found = _remembered(seen.trail, head)
-    turn, common = found or (None, 0)
+    place = remembered(seen)
+    if place.retry is None and (place.parent is None or _missed(seen.trail.messages[place.common :])):
+        await _recall(seen, place.common, tenant, memo, store, count)
+        return remembered(seen)
+    return place
+
+
+def remembered(seen: Seen) -> Place:
+    """Where the request stands as far as this process knows."""
+    turn, common = _remembered(seen.trail, head_key(seen.conversation.head)) or (None, 0)
     key = place_key(seen)
     return Place(key, turn, common, seen.trail.nodes[-1].turns.get(key))
 
@@ -69,7 +74,7 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
         tenant=tenant,
         session=session or record.session,
         turn=record.turn - (1 if place.retry else 0),
-        placed=turn.placed if straight else locate(seen.conversation.messages, turn.edits) if same else (),
+        placed=turn.placed if straight else _shared(seen, turn, common) if same else (),
         force=turn.force if straight else None,
         waiting=turn.waiting if straight else (),
         ledger=turn.ledger if same else Ledger(),
@@ -78,6 +83,11 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
         complete=complete,
         changed=_changed(seen.conversation.head, record),
     )
+
+
+def _shared(seen: Seen, turn: Turn, common: int) -> tuple[Placed, ...]:
+    """Its edits in the shared part. Behind it an equal block is another one, which the model may not have read yet."""
+    return tuple(item for item in locate(seen.conversation.messages, turn.edits) if item.message < common)
 
 
 def _extended(seen: Seen, record: Record, common: int) -> bool:
@@ -112,11 +122,16 @@ def _changed(head: Head, record: Record) -> str:
     return next((name for name, a, b in zip(names, now, record.head, strict=True) if a != b), "")
 
 
-async def _recall(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> None:
-    """Bring what the store knows of this conversation into the memo."""
-    prefixes = [node.prefix for node in reversed(seen.trail.nodes)]
+def _missed(new: Sequence[Message]) -> bool:
+    """What was never seen here holds a whole turn: another process planned it, and the store knows how."""
+    return any(after.role is Role.ASSISTANT is not before.role for before, after in pairwise(new))
+
+
+async def _recall(seen: Seen, known: int, tenant: bytes, memo: Memo, store: Store, count: Count) -> None:
+    """Bring what the store knows of this conversation into the memo. `known`: messages that the memo has placed."""
+    prefixes = [node.prefix for node in reversed(seen.trail.nodes[known:])]
     async with asyncio.timeout(STORE_PATIENCE):
-        records = await store.find(tenant, prefixes)
+        records = [record for record in await store.find(tenant, prefixes) if _stands(seen.trail, record)]
         if not records:
             return
         head = head_key(seen.conversation.head)
@@ -124,27 +139,78 @@ async def _recall(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Co
         tip = await store.tip(tenant, record.root) or record
         chain = await store.chain(tenant, tip.key)
         if all(link.key != record.key for link in chain):
-            tip, chain = record, await store.chain(tenant, record.key)
-    _restore(seen, record, tip, chain, memo, count)
+            chain = await store.chain(tenant, record.key) or (record,)
+    _restore(seen, record, chain, memo, count)
 
 
-def _restore(seen: Seen, record: Record, tip: Record, chain: Sequence[Record], memo: Memo, count: Count) -> None:
-    for link in chain:
-        for offset, raw in enumerate(link.sent[: max(0, record.count - link.base)]):
-            _first_bytes(seen, seen.trail.nodes[link.base + offset], raw, memo, count)
+def _stands(trail: Trail, record: Record) -> bool:
+    """The same blocks may stand in fewer or more messages; then nothing can be said of places."""
+    return 0 < record.count <= len(trail.nodes) and trail.nodes[record.count - 1].prefix == record.prefix
+
+
+def _restore(seen: Seen, record: Record, chain: Sequence[Record], memo: Memo, count: Count) -> None:
+    """The record's turn as this process would know it had it planned the chain, and the newest turn behind it."""
+    end = [link.key for link in chain].index(record.key) + 1
+    for link in chain[:end]:
+        for place, raw in enumerate(link.sent[: max(0, record.count - link.base)], link.base):
+            _first_bytes(seen, place, raw, memo, count)
+    common, passing = _further(seen, record.count, chain[end:], memo, count)
     seen.trail = memo.respell(seen.tree, seen.trail)
-    placed = locate(seen.trail.messages, [edit for link in chain for edit in link.edits])
-    turn = Turn(tip, placed, tip.ledger, stored=True)
-    for node in seen.trail.nodes[: record.count]:
-        node.tips[turn.head] = turn
-    seen.trail.nodes[record.count - 1].turns[record.key] = (
-        turn if tip.key == record.key else Turn(record, placed, record.ledger, stored=True, successor=turn)
-    )
+    _attach(seen, 0, record.count, chain[:end])
+    _attach(seen, record.count, common, chain[: end + passing])
 
 
-def _first_bytes(seen: Seen, node: Node, raw: bytes, memo: Memo, count: Count) -> None:
-    """Make the node keep the bytes of the message's first sending, which the store remembers."""
-    if raw == node.message.raw:
+def _attach(seen: Seen, begin: int, end: int, chain: Sequence[Record]) -> None:
+    """Make the last turn of the chain the newest of these messages."""
+    if begin == end:
         return
+    record = chain[-1]
+    turn = Turn(record, _in_force(seen.trail.messages, chain), record.ledger, stored=True)
+    for node in seen.trail.nodes[begin:end]:
+        node.tips.pop(turn.head, None)
+        node.tips[turn.head] = turn
+    if record.count == end:
+        seen.trail.nodes[end - 1].turns[record.key] = turn
+
+
+def _further(seen: Seen, common: int, later: Sequence[Record], memo: Memo, count: Count) -> tuple[int, int]:
+    """Messages shared with later turns of the chain, and how many of these share all of them."""
+    whole = True
+    for passed, link in enumerate(later):
+        if link.base < common:
+            return common, passed
+        for place, raw in enumerate(link.sent if whole else (), common):
+            whole = place < len(seen.trail.nodes) and _first_bytes(seen, place, raw, memo, count)
+            if not whole:
+                break
+            common = place + 1
+    return common, len(later)
+
+
+def _in_force(messages: Sequence[Message], chain: Sequence[Record]) -> tuple[Placed, ...]:
+    """What a chain of turns has left in force: what was only planned, or stood in a part that was left, is not."""
+    places = {item.edit.anchor: item for item in locate(messages, [edit for link in chain for edit in link.edits])}
+    kept: dict[Anchor, Placed] = {}
+    mode, count = "", 0
+    for link in chain:
+        if link.mode != mode:
+            kept = {}
+        elif link.base < count:
+            kept = {anchor: item for anchor, item in kept.items() if item.message < link.base}
+        kept |= {edit.anchor: places[edit.anchor] for edit in link.edits if edit.anchor in places}
+        mode, count = link.mode, link.count
+    return tuple(sorted(kept.values(), key=lambda item: (item.message, item.block)))
+
+
+def _first_bytes(seen: Seen, place: int, raw: bytes, memo: Memo, count: Count) -> bool:
+    """Make the node keep the bytes of its message's first sending, which the store remembers, if they are of it."""
+    node = seen.trail.nodes[place]
+    if raw == node.message.raw:
+        return True
+    message, key = seen.dialect.message(raw, count), memo.hash(raw)
+    before = seen.trail.nodes[place - 1].prefix if place else seen.tree[0]
+    if extend_message(before, message) != node.prefix:
+        return False
     node.variants[node.key] = node.message
-    node.message, node.key = seen.dialect.message(raw, count), memo.hash(raw)
+    node.message, node.key = message, key
+    return True
