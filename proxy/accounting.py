@@ -67,7 +67,7 @@ def accounted(settled: Settled) -> Iterator[Event]:
     yield from _edits(traffic, planned.plan, planned.mode)
     yield from _sizes(traffic, planned)
     yield from _measured(traffic, settled.usage, _sent(planned))
-    if settled.usage is not None and planned.mode == "enforce" and settled.status < 400:
+    if settled.usage is not None and planned.mode != "shadow" and settled.status < 400:
         yield from _cache(traffic, planned.plan, settled.usage)
     if settled.actual is not None and settled.direct is not None and planned.seen.profile.unit == "usd":
         yield Costed(traffic, "actual", settled.actual)

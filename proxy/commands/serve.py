@@ -21,12 +21,13 @@ from proxy.admin import AdminApp, check_binding
 from proxy.admin_api import admin_api
 from proxy.commands import workers
 from proxy.commands.clients import how_to_connect
-from proxy.commands.wiring import keep_pruned, open_context, open_metrics, open_recorder
+from proxy.commands.wiring import keep_pruned, open_context, open_metrics, open_recorder, readiness
 from proxy.config import Live, Override, Request, Settings, default_file
 from proxy.counting import Counting
 from proxy.dialects.registry import DIALECTS
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
+from proxy.probes import Ready
 from proxy.recorder import Recorder
 from proxy.reverse import Prepare, ReverseProxy, Settle
 from proxy.routes import Routes
@@ -75,13 +76,14 @@ async def _serve(
         limits=_limits(settings),
         lifecycle=lifecycle,
         observer=Counting(metrics.emit),
+        ready=readiness(context),
         prepare=_watching(live),
         settle=_recording(recorder) if recorder else exchange.settle,
     )
     pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
     await server.serve(
         proxy,
-        _admin_app(settings, lifecycle, metrics, live),
+        _admin_app(settings, lifecycle, metrics, live, readiness(context)),
         traffic=traffic,
         admin=admin,
         lifecycle=lifecycle,
@@ -121,11 +123,12 @@ def _recording(recorder: Recorder) -> Settle:
     return settle
 
 
-def _admin_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, live: Live) -> AdminApp:
+def _admin_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, live: Live, ready: Ready) -> AdminApp:
     check_binding(settings.admin_host, settings.admin_token.reveal() if settings.admin_token else "")
     return AdminApp(
         metrics.exposition,
         mounted=admin_api(live),
+        ready=ready,
         lifecycle=lifecycle,
         hosts=(*settings.allowed_hosts, settings.admin_host),
         token=settings.admin_token.reveal() if settings.admin_token else "",

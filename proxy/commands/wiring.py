@@ -23,6 +23,7 @@ from proxy.config import Live, Settings
 from proxy.errors import StoreError
 from proxy.exchange import Context, Request
 from proxy.memo import Memo
+from proxy.probes import Ready
 from proxy.profiles import load_profiles, profile_for
 from proxy.recorder import Recorder
 from proxy.store.open import open_store, store_path
@@ -32,6 +33,7 @@ from proxy.tokens import Counters
 log = logging.getLogger("holdfast.wiring")
 
 PRUNE_EVERY = 600.0  # seconds
+NOBODY = bytes(32)  # no credential has this digest
 
 
 def open_metrics(settings: Settings) -> Metrics:
@@ -73,6 +75,20 @@ def open_context(settings: Settings, live: Live, metrics: Metrics) -> Context:
 def backend_of(store_url: str) -> str:
     """The store's kind as a metric label."""
     return "memory" if store_path(store_url) is None else "sqlite"
+
+
+def readiness(context: Context) -> Ready:
+    """Whether store and archive answer. Configuration that cannot be used ends the program at its start."""
+
+    async def ready() -> str:
+        try:
+            await context.store.find(NOBODY, (NOBODY,))
+            await context.archive.size()
+        except StoreError as error:
+            return f"the store cannot be used: {error}"
+        return ""
+
+    return ready
 
 
 async def keep_pruned(context: Context, clock: Callable[[], float]) -> None:

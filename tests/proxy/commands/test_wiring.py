@@ -2,14 +2,16 @@
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from policies.core.lineage import Record
 from policies.routes import OFF
 from proxy import exchange
 from proxy.commands import serve, wiring
-from proxy.commands.wiring import keep_pruned, open_context, open_metrics
+from proxy.commands.wiring import keep_pruned, open_context, open_metrics, readiness
 from proxy.config import Live, Override, Request, load_settings
 from proxy.dialects.registry import by_name
 from proxy.errors import StoreError
@@ -70,6 +72,21 @@ def test_tenants_are_told_apart_with_the_configured_key() -> None:
     one, other = context(HOLDFAST_TENANT_KEY="a" * 32), context(HOLDFAST_TENANT_KEY="b" * 32)
     assert exchange.tenant_of(one, b"sk-x") != exchange.tenant_of(other, b"sk-x")
     assert exchange.tenant_of(one, b"sk-x") == exchange.tenant_of(context(HOLDFAST_TENANT_KEY="a" * 32), b"sk-x")
+
+
+class Broken(MemoryStore):
+    async def find(self, tenant: bytes, prefixes: Sequence[bytes]) -> tuple[Record, ...]:
+        raise StoreError("locked")
+
+
+def test_readiness_asks_the_store_and_says_what_is_wrong_with_it() -> None:
+    async def answer(of: exchange.Context) -> str:
+        return await readiness(of)()
+
+    usable, broken = context(), context()
+    broken.store = Broken()
+    assert asyncio.run(answer(usable)) == ""
+    assert asyncio.run(answer(broken)) == "the store cannot be used: locked"
 
 
 class Counting(MemoryStore):
