@@ -6,7 +6,6 @@ profiles and token counts, so that what is measured is measured from outside.
 
 import json
 import random
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, ToolCall
 from proxy.simulator.prompt import Count
 from proxy.simulator.records import Record
-from proxy.tokens import Counters
+from tests.end_to_end.running import COUNTERS
 
 PROFILES = load_profiles()
 PARAMETERS: dict[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -336,11 +335,7 @@ def counted(model: str) -> Count:
     """How a provider counts whose tokens Holdfast estimates well."""
     profile = find_profile(PROFILES, model)
     assert profile
-    count = Counters().counter(profile)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the vocabulary package, when it is imported
-        count("load the vocabulary now")
-    return count
+    return COUNTERS.counter(profile)
 
 
 def extends(before: bytes, after: bytes) -> bool:
