@@ -60,6 +60,7 @@ def _record(revision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="holdfast-session-") as folder:
         desk = Desk(Path(folder) / "holdfast")
         _lay_out(desk, revision, script["fault"])
+        system = [*agent["system"], _documents(desk, script["documents"])]
         messages = list(_play(desk, script["session"]))
     return {
         "id": "holdfast-demo-1",
@@ -67,10 +68,15 @@ def _record(revision: str) -> dict[str, Any]:
         "license": "Apache-2.0",
         "model": MODEL,
         "format": "anthropic",
-        "system": [{"type": "text", "text": text.rstrip()} for text in agent["system"]],
-        "tools": [{**tool, "description": tool["description"].rstrip()} for tool in agent["tools"]],
-        "messages": messages,
+        "tools": [
+            {**tool, "description": tool["description"].rstrip()} for tool in (*agent["tools"], *_read("tools.yaml"))
+        ],
+        "messages": [{"role": "system", "content": _texts(system)}, *messages],
     }
+
+
+def _texts(texts: list[str]) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text.rstrip()} for text in texts]
 
 
 def _read(name: str) -> Any:
@@ -80,7 +86,8 @@ def _read(name: str) -> Any:
 def _lay_out(desk: Desk, revision: str, fault: dict[str, str]) -> None:
     """The scratch copy, with its fault, as a repository of one commit."""
     desk.root.mkdir()
-    archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
+    shown = (".", ":!bench/session", ":!bench/record_session.py", ":!proxy/demo/session.jsonl.gz")  # not its own script
+    archive = subprocess.run(["git", "archive", revision, *shown], cwd=ROOT, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x"], cwd=desk.root, input=archive, check=True)
     _, failed = desk.edit_file(fault["path"], fault["old_string"], fault["new_string"])
     if failed:
@@ -89,6 +96,12 @@ def _lay_out(desk: Desk, revision: str, fault: dict[str, str]) -> None:
         text, failed = desk.run(f"git {command}")
         if failed:
             raise Unscripted(text)
+
+
+def _documents(desk: Desk, names: list[str]) -> str:
+    """The repository's own documents, which agents put into the system prompt as a project's instructions."""
+    texts = [f"# {name}\n\n{(desk.root / name).read_text(encoding='utf-8').rstrip()}" for name in names]
+    return "<project>\n" + "\n\n".join(texts) + "\n</project>"
 
 
 def _play(desk: Desk, steps: list[dict[str, Any]]) -> Iterator[Message]:
@@ -139,13 +152,13 @@ def _describe(trace: dict[str, Any]) -> None:
     messages = trace["messages"]
     blocks = [block for message in messages for block in _blocks(message)]
     results = [block for block in blocks if block["type"] == "tool_result"]
-    head = count(json.dumps([trace["system"], trace["tools"]], ensure_ascii=False))
+    tools = count(json.dumps(trace["tools"], ensure_ascii=False))
     rows = {
         "calls of the model": sum(message["role"] == "assistant" for message in messages),
         "observations": len(results),
         "of them failures": sum("is_error" in block for block in results),
         "tokens of observations": sum(count(block["content"]) for block in results),
-        "tokens in all": head + sum(count(_text(block)) for block in blocks),
+        "tokens in all": tools + sum(count(_text(block)) for block in blocks),
         "bytes, compressed": KEPT.stat().st_size,
     }
     for name, number in rows.items():
