@@ -7,6 +7,7 @@ keeps every shorter prefix on its path alive; an answer that was generated is no
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import assert_never
 
 from policies.core.conversation import Conversation, Kind, Message
 from policies.core.index import Index
@@ -35,6 +36,8 @@ def boundaries(rule: CacheRule, conversation: Conversation, index: Index) -> tup
             return tuple(sorted({*head, *index.ends, count}))
         case Breakpoints():
             return tuple(sorted({*head, *index.ends}))
+        case _:
+            assert_never(rule)
 
 
 def readable(
@@ -64,6 +67,8 @@ def readable(
             implicit = [entry for entry in sent.entries if count - rule.lookback <= entry <= intact]
             explicit = [entry for entry in sent.explicit if entry in ours and entry <= intact]
             return max(implicit + explicit, default=None)
+        case _:
+            assert_never(rule)
 
 
 def entries_after(
@@ -88,6 +93,8 @@ def rounded(rule: CacheRule, tokens: int, total: int) -> int:
             return min(tokens, total - 1) // size * size
         case Breakpoints(minimum=minimum) | Units(minimum=minimum):
             return tokens if tokens >= minimum else 0
+        case _:
+            assert_never(rule)
 
 
 def _behind(rule: Breakpoints, entries: Sequence[int], conversation: Conversation, intact: int, end: int) -> int | None:
