@@ -264,7 +264,7 @@ def _losses(case: _Case, keep: Option, chosen: Option) -> tuple[Loss, ...]:
     found: list[Loss] = []
     before = case.lineage.last.written if case.lineage.last else 0
     if case.turn.cache.cause is None:  # the end that engines always compute again is no loss
-        before = rounded(case.turn.profile.cache, before, case.turn.total)
+        before = rounded(case.turn.profile.cache, before, case.turn.total) or before
     if before > keep.read:
         found.append(Loss(_cause(case.turn), before - keep.read))
     if keep.read > chosen.read:
