@@ -66,10 +66,7 @@ FUNCTION_LIMIT = 60
 MEDIAN_LIMIT = 12
 
 # Source files of the pure rooms without a test file of their own, each with the reason.
-WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = (
-    ("policies/core/conversation.py", "values only"),
-    ("policies/core/edits.py", "values only"),
-)
+WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = ()
 
 # In the standard library only from a later Python than the oldest one supported.
 LATER_STDLIB = {"compression"}

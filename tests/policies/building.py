@@ -108,12 +108,11 @@ def placed(whole: Conversation, at: int, removes: int, *, number: int = 0) -> Pl
     return Placed(edit, at, 0)
 
 
-def seen(whole: Conversation, common: int, **fields: object) -> Lineage:
-    """The lineage of a conversation whose first `common` messages were sent at time 0 and are cached."""
-    tokens = whole.head.tokens + sum(message.tokens for message in whole.messages[:common])
-    entries = tuple(range(common + 1))
-    known = Lineage(TENANT, "session", 3, last=Sent(0.0, tokens, tokens, tokens, entries), common=common)
-    return replace(known, **fields)
+def seen(whole: Conversation, cached: int, **fields: object) -> Lineage:
+    """The lineage of a conversation whose first `cached` messages were sent at time 0."""
+    tokens = whole.head.tokens + sum(message.tokens for message in whole.messages[:cached])
+    last = Sent(0.0, tokens, tokens, tokens, tuple(range(cached + 1)))
+    return replace(Lineage(TENANT, "session", 3, last=last, common=cached), **fields)
 
 
 def after(plan: Plan, whole: Conversation, turn: int, output_usd: float = 0.0) -> Lineage:
