@@ -142,10 +142,10 @@ def _rounded(rule: CacheRule, tokens: int, total: int) -> int:
     """Tokens that are really read of a prefix that is found."""
     match rule:
         case LongestPrefix():
-            usable = min(tokens, total - rule.holdback)
+            usable = max(0, min(tokens, total - rule.holdback))
             return usable // rule.step * rule.step if usable >= rule.minimum else 0
         case TokenBlocks():
-            return min(tokens, total - 1) // rule.size * rule.size
+            return max(0, min(tokens, total - 1)) // rule.size * rule.size
         case _:
             return tokens
 

@@ -16,6 +16,8 @@ ROW = 15.0
 LETTER = 6.0
 """Width of a letter of the legend, roughly."""
 TICKS = 4
+TINY = 1e-12
+"""What is not above it is nothing."""
 POINTS = 500
 """More are thinned out: a screen shows no more."""
 
@@ -82,7 +84,7 @@ class _Scale:
 
 def _step(highest: float) -> float:
     """A round distance between lines of the grid."""
-    if highest <= 0:
+    if highest <= TINY:
         return 1.0
     raw = highest / TICKS
     power = 10.0 ** floor(log10(raw))

@@ -12,11 +12,12 @@ Rules of this room: pure. It must not know how requests come about.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from msgspec import Struct
 
 from policies.core.conversation import Conversation, Message
-from policies.core.edits import Placed
+from policies.core.edits import Placed, locate
 from policies.core.lineage import Lineage
 from policies.core.lineage import Sent as Last
 from policies.core.profile import Breakpoints, Profile
@@ -26,8 +27,10 @@ from proxy.replay.cache import Cache, Prompt, serve
 from proxy.replay.prompts import Sent, prompt
 from proxy.replay.provider import reported
 
-Variant = Callable[[Message, tuple[tuple[int, str], ...]], Message]
-"""A message with the content of some blocks (index, text) replaced."""
+Edits = tuple[tuple[int, str], ...]
+"""Blocks of one message, by index, and the texts that replace them."""
+Variant = Callable[[Message, Edits], Message]
+"""A message with some edits."""
 
 
 class Offer(Struct, frozen=True):
@@ -60,8 +63,8 @@ class _Lane:
     moments: tuple[int, ...]
     usd: float
     cache: Cache
-    masked: Mapping[int, tuple[tuple[int, str], ...]]
-    """By message: block and text of each mask."""
+    masked: Mapping[int, Edits]
+    """By message: the masks in force."""
     sent: Sent | None = None
     before: tuple[float, Cache] = field(default=(0.0, ()))
     """Cost and cache ahead of the call that was stepped last."""
@@ -86,19 +89,27 @@ class _Search:
     profile: Profile
     keep_newest: int
     variant: Variant
-    edited: dict[tuple[bytes, tuple[tuple[int, str], ...]], Message] = field(default_factory=dict)
+    edited: dict[tuple[bytes, Edits], Message] = field(default_factory=dict)
     marks: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    moved: list[bool] = field(default_factory=list)
+    """By call: whether blocks stand elsewhere than in the call before, because the agent changed its history."""
+
+    def __post_init__(self) -> None:
+        self.moved = [_moved(*pair) for pair in pairwise(self.offers)]
+        self.moved.insert(0, False)
 
     def step(self, lane: _Lane, turn: int) -> None:
         """One more call without a new mask."""
         lane.before = (lane.usd, lane.cache)
+        if self.moved[turn]:
+            lane.masked = self._masked(lane.moment, turn)
         lane.sent = self._sent(turn, lane.masked, lane.sent)
         usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, self.offers[turn].received.prompt.marks)
         lane.usd += usd
 
     def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane:
         """The lane that is masked now, from whichever lane that is cheapest."""
-        masked = self._masked(turn)
+        masked = self._masked(turn, turn)
         sent = self._sent(turn, masked, None)
         best: _Lane | None = None
         for lane in lanes:
@@ -116,15 +127,21 @@ class _Search:
         usage = reported(self.profile, served, offer.output_tokens)
         return input_cost(self.profile, usage) + output_cost(self.profile, usage), after
 
-    def _masked(self, turn: int) -> dict[int, tuple[tuple[int, str], ...]]:
-        """Everything that may be masked at this call."""
+    def _masked(self, moment: int, turn: int) -> dict[int, Edits]:
+        """What a lane that was masked at `moment` holds masked in this call."""
         found: dict[int, list[tuple[int, str]]] = {}
-        for offer in self.offers[: turn + 1]:
-            for placed in offer.proposals:
-                found.setdefault(placed.message + offer.lead, []).append((placed.block, placed.edit.text))
+        for placed in self._proposed(-1, moment, turn):
+            found.setdefault(placed.message + self.offers[turn].lead, []).append((placed.block, placed.edit.text))
         return {message: tuple(sorted(edits)) for message, edits in found.items()}
 
-    def _sent(self, turn: int, masked: Mapping[int, tuple[tuple[int, str], ...]], before: Sent | None) -> Sent:
+    def _proposed(self, since: int, moment: int, turn: int) -> Sequence[Placed]:
+        """What became maskable behind `since`, up to `moment`, where it stands in this call."""
+        placed = [each for offer in self.offers[since + 1 : moment + 1] for each in offer.proposals]
+        if not any(self.moved[since + 1 : turn + 1]):
+            return placed
+        return locate(self.offers[turn].conversation.messages, [each.edit for each in placed])
+
+    def _sent(self, turn: int, masked: Mapping[int, Edits], before: Sent | None) -> Sent:
         received = self.offers[turn].received
         if not masked:
             return received
@@ -134,7 +151,7 @@ class _Search:
         conversation = Conversation(received.conversation.dialect, received.head, tuple(messages))
         return Sent(conversation, prompt(conversation, before))
 
-    def _edited(self, message: Message, edits: tuple[tuple[int, str], ...]) -> Message:
+    def _edited(self, message: Message, edits: Edits) -> Message:
         key = (message.raw, edits)
         found = self.edited.get(key)
         return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
@@ -145,10 +162,10 @@ class _Search:
         client = offer.received.prompt.marks
         if not isinstance(self.profile.cache, Breakpoints):
             return client
-        first = min(
-            (placed for later in self.offers[since + 1 : turn + 1] for placed in later.proposals),
-            key=lambda placed: (placed.message, placed.block),
-        )
+        proposed = self._proposed(since, turn, turn)
+        if not proposed:
+            return client
+        first = min(proposed, key=lambda placed: (placed.message, placed.block))
         key = (turn, first.message)
         if key not in self.marks:
             self.marks[key] = tuple(sorted({*client, *self._placed(turn, first)}))
@@ -171,3 +188,7 @@ def _common(last: Offer, offer: Offer) -> int:
             break
         count += 1
     return count
+
+
+def _moved(last: Offer, offer: Offer) -> bool:
+    return last.lead != offer.lead or _common(last, offer) < len(last.conversation.messages)

@@ -18,7 +18,7 @@ from proxy.replay.evidence import Evidence
 from proxy.replay.figures import Figures
 from proxy.replay.pipeline import Passed, PolicyAt, Stage, Step, direct, through
 from proxy.replay.prompts import Reader
-from proxy.replay.schedule import Offer, Schedule, cheapest
+from proxy.replay.schedule import Edits, Offer, Schedule, cheapest
 from proxy.replay.wire import Call, Script
 
 DIRECT, ALWAYS, OPTIMUM = "direct", "mask_every_turn", "optimum"
@@ -79,7 +79,7 @@ def optimum(stage: Stage, policy: Policy, every: Sequence[Passed]) -> Schedule:
         for call, step, one in zip(stage.script.calls, stage.steps, every, strict=True)
     ]
 
-    def variant(message: Message, edits: tuple[tuple[int, str], ...]) -> Message:
+    def variant(message: Message, edits: Edits) -> Message:
         return stage.reader.message(stage.script.dialect.replace(message.raw, edits))
 
     return cheapest(offers, stage.profile, policy.mask.keep_newest, variant)
