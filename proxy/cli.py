@@ -55,6 +55,12 @@ def _simulate(call: Call) -> int:
     return simulate.run(call.args.host, call.args.port, call.args.model)
 
 
+def _demo(call: Call) -> int:
+    from proxy.commands import demo
+
+    return demo.run(call.args.output, call.args.serve, call.terminal, call.environ)
+
+
 def _policy_check(call: Call) -> int:
     from proxy.commands import policy
 
@@ -112,6 +118,13 @@ COMMANDS = (
         "holdfast serve --policy observe --upstream local=http://127.0.0.1:8000",
         flags.serve,
         _serve,
+    ),
+    Command(
+        "demo",
+        "compare a recorded agent session with and without Holdfast; no key, no network",
+        "holdfast demo --output out",
+        flags.demo,
+        _demo,
     ),
     Command(
         "simulate",

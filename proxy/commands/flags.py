@@ -30,6 +30,12 @@ def serve(parser: ArgumentParser) -> None:
     _config(parser)
 
 
+def demo(parser: ArgumentParser) -> None:
+    parser.add_argument("--serve", action="store_true", help="keep proxy and simulated provider running until Ctrl-C")
+    parser.add_argument("--output", metavar="DIR", default="out", help="folder for the plot (out)")
+    _format(parser)
+
+
 def simulate(parser: ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address (127.0.0.1)")
     parser.add_argument("--port", default=0, type=_port, help="port; 0, the default, takes a free one")
