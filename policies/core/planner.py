@@ -17,7 +17,8 @@ The rule, in this order:
 
 BOUND, proof: let A and B be the costs so far with and without edits, output included. It holds at
 the start (A = B = 0). A turn without a new edit adds no more to A than to B: it sends what direct sends, less what was
-removed, and reads at least that prefix. A turn with one is only taken if A <= (1 + WORST_CASE) B
+removed, and reads at least that prefix: an edit that leaves less than the provider caches at all is refused. (Where
+reads are in steps, what is cut off may differ by up to one step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) B
 after it. So A <= (1 + WORST_CASE) B at every turn, in the model's prices. Edits that the model's
 context limit forces are exempt: without them the run would have ended.
 
