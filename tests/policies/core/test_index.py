@@ -97,6 +97,11 @@ def test_an_observation_has_the_tool_of_its_call_unless_it_names_one() -> None:
     assert [one.tool for one in known.observations] == ["bash", "own", "", "bash"]
 
 
+def test_a_call_is_still_known_after_what_follows_it_was_sent_anew() -> None:
+    known = index(called("a", tool="bash"), observed("a")).shortened([called("a", tool="bash")], [observed("a")])
+    assert known.extended([observed("a")]).observations[0].tool == "bash"
+
+
 def test_where_an_id_comes_again_the_last_call_before_the_answer_counts() -> None:
     messages = [called("a", tool="bash"), observed("a"), called("a", tool="grep"), observed("a")]
     assert [one.tool for one in index(*messages).observations] == ["bash", "grep"]

@@ -279,13 +279,15 @@ def test_a_late_batch_is_taken_where_an_early_edit_would_break_too_much() -> Non
     assert decided.ledger.rents == ((early.edit.anchor, 20),)
 
 
-def test_of_the_batches_that_may_be_taken_the_one_with_the_largest_gain_is() -> None:
-    # both: S 5900, D 5800, saves 580, costs 100 - 590; the later alone: S 2950, D 2900
-    whole = conversation(asked(), *steps(3000, 3000, 300))
-    both = placed(whole, 2, 2900), placed(whole, 4, 2900)
-    ledger = replace(RICH, rents=tuple((each.edit.anchor, 9000) for each in both))
-    decided = plan(*both, whole=whole, cached=5, ledger=ledger)
-    assert [verdict for verdict, _ in verdicts(decided)] == ["applied", "applied"]
+@pytest.mark.parametrize(("early", "applied"), [(200, 1), (900, 2)])
+def test_of_the_batches_that_may_be_taken_the_one_with_the_largest_gain_is(early: int, applied: int) -> None:
+    # the later one alone: 100 - 400 to pay, 390 a turn saved, over 11 turns a gain of 4590.
+    # both, with 3000 between them: 4000 - 810 to pay, 410 saved, a gain of 1320. With 10 between: 310 - 511, free
+    whole = conversation(asked(), *steps(1000, 3000 if applied == 1 else 10, 4000, 300))
+    both = placed(whole, 2, early), placed(whole, 6, 3900)
+    ledger = replace(RICH, rents=tuple((each.edit.anchor, 60_000) for each in both))
+    decided = plan(*both, whole=whole, cached=7, ledger=ledger)
+    assert len(decided.applied) == applied
 
 
 def test_the_observations_of_one_message_are_taken_together_or_not_at_all() -> None:
