@@ -96,10 +96,7 @@ def test_every_answer_says_session_turn_and_plan(run: Run) -> None:
     assert not any("x-holdfast-passthrough" in reply.headers for reply in run.replies)
 
 
-def test_the_prefix_breaks_only_where_the_plan_says_so(run: Run, request: pytest.FixtureRequest) -> None:
-    if run.name == "anthropic without markers":
-        reason = "what stands before the marker is read, yet the plan calls the prefix broken:lookback_exceeded"
-        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError))
+def test_the_prefix_breaks_only_where_the_plan_says_so(run: Run) -> None:
     assert run.replies[0].plan.endswith("prefix=first")
     for before, after, reply in zip(run.log, run.log[1:], run.replies[1:], strict=False):
         kept = extends(before.body, after.body)
@@ -144,3 +141,18 @@ def test_labels_name_the_upstream_the_dialect_and_the_model(run: Run) -> None:
     assert labels["upstream"] in ("anthropic", "openai", "gemini")
     assert labels["policy"] == "default"
     assert labels["dialect"] == run.log[0].api
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the estimated saving is not scaled to reported tokens")
+def test_what_is_claimed_as_saved_is_so_where_tokens_are_estimated_badly(staged: Stage, tmp_path: Path) -> None:
+    """HONEST: here the provider counts four bytes a token, about two thirds of the estimate."""
+    kind, model = KINDS["anthropic without markers"]
+    with holdfast(tmp_path, staged.urls) as proxy, httpx.Client(timeout=PATIENCE) as client:
+        direct = staged.simulate(script(turns(TURNS)), PROFILES)
+        kind(staged.urls["anthropic"], client, model).run()
+        log = staged.simulate(script(turns(TURNS)), PROFILES)
+        kind(proxy.url, client, model).run()
+        numbers = proxy.settled(EXCHANGES)
+    claimed = numbers.total("holdfast_cost_usd_total", side="direct")
+    assert cost(done(log, EXCHANGES)) < 0.8 * cost(done(direct, EXCHANGES))
+    assert claimed == pytest.approx(cost(direct), rel=0.1)
