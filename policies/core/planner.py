@@ -16,11 +16,12 @@ The rule, in this order:
   BOUND    were the run to end right now, it would have cost at most WORST_CASE more than direct.
 
 BOUND, proof: let A and B be the costs so far with and without edits, output included. It holds at
-the start (A = B = 0). A turn without a new edit adds no more to A than to B: it sends what direct sends, less what was
-removed, and reads at least that prefix: an edit that leaves less than the provider caches at all is refused. (Where
-reads are in steps, what is cut off may differ by up to one step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) B
-after it. So A <= (1 + WORST_CASE) B at every turn, in the model's prices. Edits that the model's
-context limit forces are exempt: without them the run would have ended.
+the start (A = B = 0). A turn without a new edit adds no more to A than to B: it sends what direct
+sends, less what was removed, and reads at least that prefix, since an edit that leaves less than the
+provider caches at all is refused. (Where reads are in steps, what is cut off may differ by up to one
+step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) B after it. So
+A <= (1 + WORST_CASE) B at every turn, in the model's prices. Edits that the model's context limit
+forces are exempt: without them the run would have ended.
 
 Rules of this room: pure; `now` is an argument. It must not know wire formats or stores.
 """
