@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy.replay.figures import Figures
 from proxy.replay.plot import lines, stacked
-from proxy.replay.report import HEADER, NOTE, every, money, row, share, summary, tokens
+from proxy.replay.report import HEADER, NOTE, every, money, row, summary
 from proxy.replay.session import DIRECT, Played
 
 DEAREST = 3
@@ -67,21 +67,33 @@ def _plots(one: Played) -> Iterator[str]:
             },
             title=f"Context per turn, {name}",
             across="turn",
-            label=tokens,
+            label=_thousands,
         )
     yield lines(
         {name: list(accumulate(call.usd for call in calls)) for name, calls in passes.items()},
         title="Cumulative cost",
         across="turn",
-        label=money,
+        label=_dollars,
     )
     yield lines(
         {name: [_hit(call) for call in calls] for name, calls in passes.items()},
         title="Hit rate per turn",
         across="turn",
-        label=share,
+        label=_percent,
         top=1.0,
     )
+
+
+def _thousands(value: float) -> str:
+    return f"{value / 1000:g}k"
+
+
+def _dollars(value: float) -> str:
+    return f"${value:,.6g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:g}%"
 
 
 def _hit(call: Figures) -> float | None:

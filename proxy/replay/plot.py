@@ -13,7 +13,7 @@ WIDTH, LEFT, RIGHT, TOP, HEIGHT, BELOW = 400.0, 46.0, 10.0, 26.0, 150.0, 34.0
 """In units of the drawing; at 360 pixels a unit is nine tenths of one, so letters stay readable."""
 ROW = 15.0
 """Of the legend."""
-LETTER = 6.0
+LETTER = 6.8
 """Width of a letter of the legend, roughly."""
 TICKS = 4
 TINY = 1e-12

@@ -65,3 +65,10 @@ def test_sessions_without_calls_are_listed_but_not_plotted() -> None:
     empty = Played("none", "made-up", {"masking": ()}, {"direct": (), "mask_every_turn": (), "optimum": ()})
     text = made(empty)
     assert "<svg" not in text and "<td>none</td><td>0</td>" in text
+
+
+def test_axes_have_round_figures() -> None:
+    text = made(played("s", 12))
+    labels = re.findall(r'<text class="end"[^>]*>([^<]*)</text>', text)
+    assert {"0k", "$0", "0%", "100%"} <= set(labels)
+    assert all(re.fullmatch(r"[\d.]+k|\$[\d.]+|[\d.]+%|\d+", label) for label in labels)
