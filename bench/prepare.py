@@ -27,7 +27,6 @@ from proxy.dialects.registry import by_name
 from proxy.memo import Memo
 from proxy.profiles import load_profiles, profile_for
 from proxy.store import Store
-from proxy.store.memory import MemoryStore
 from proxy.store.open import open_store
 from proxy.tables import render
 from proxy.tokens import Counters
@@ -139,7 +138,8 @@ async def measure(name: str, size: int, turns: int, counters: Counters, folder: 
     live = context(open_store(store_url), counters)
     first = 0.0
     plain = 0.0
-    for number, request in enumerate(requests(Agent(name, size), dialect, size, turns)):
+    few = min(turns, max(4, size // 4000))  # so that a small context stays small
+    for number, request in enumerate(requests(Agent(name, size), dialect, size, few)):
         now = NOW + 10 * number
         began = time.perf_counter()
         prepared = await exchange.prepare(request, live, now)

@@ -158,19 +158,20 @@ def saving_usd(turn: Turn, option: Option) -> float:
 
 
 def _markers(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
-    """Where the unchanged part ends and, on models that match by breakpoint, where the next edit may begin.
+    """Where the unchanged part ends and, if there is room, where the next edit may begin.
 
-    None where the client lets nothing behind the edit be cached: a marker there would be a fee for nothing.
+    All behind this edit is written anew in one piece, so without the second marker the next edit would
+    find no entry near the place where it begins. None where the client lets nothing behind the edit be
+    cached: a marker there would be a fee for nothing.
     """
     rule = turn.profile.cache
     if not isinstance(rule, Breakpoints) or not turn.ends or turn.ends[-1] <= message:
         return ()
     placed = turn.conversation.head.markers + turn.index.markers
     free = rule.limit - placed - (1 if rule.automatic else 0)
-    places = [_last_markable(turn.conversation, message)]
-    if rule.automatic:
-        places.append(_last_markable(turn.conversation, _next_frontier(turn.index, keep_newest)))
-    found = dict.fromkeys(place for place in places if place is not None)
+    ends = (message, _next_frontier(turn.index, keep_newest))
+    places = [_last_markable(turn.conversation, end) for end in ends]
+    found = dict.fromkeys(place for place in places if place and place.message < turn.ends[-1])
     return tuple(found)[: max(0, free)]
 
 

@@ -120,7 +120,7 @@ def test_price_on_anthropic_with_a_marker_at_the_cut() -> None:
     assert saving_usd(known, cut) == pytest.approx(570 * MICRO)
 
 
-@pytest.mark.parametrize(("client", "markers", "read"), [(1, 1, 3050), (2, 1, 3050), (3, 0, 1000), (4, 0, 1000)])
+@pytest.mark.parametrize(("client", "markers", "read"), [(1, 2, 3050), (2, 1, 3050), (3, 0, 1000), (4, 0, 1000)])
 def test_the_miss_is_priced_where_the_client_leaves_no_marker_free(client: int, markers: int, read: int) -> None:
     whole = marked_at_the_end(LONG)
     whole = replace(whole, head=replace(whole.head, markers=client))
