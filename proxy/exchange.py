@@ -220,9 +220,15 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
         return Settled(prepared, usage, status)
     profile = planned.seen.profile
     actual = input_cost(profile, usage) + output_cost(profile, usage)
-    edited = planned.plan.sent.tokens != planned.plan.sent.received_tokens and planned.mode == "enforce"
-    direct = actual + (planned.plan.direct_usd - planned.plan.actual_usd if edited else 0.0)
-    return Settled(prepared, usage, status, actual, direct)
+    return Settled(prepared, usage, status, actual, actual + _saved(planned, usage.input))
+
+
+def _saved(planned: Planned, reported: int) -> float:
+    """What the edits saved on this turn; the plan's estimate, brought to the size that the provider reported."""
+    sent = planned.plan.sent
+    if planned.mode != "enforce" or sent.tokens == sent.received_tokens:
+        return 0.0
+    return (planned.plan.direct_usd - planned.plan.actual_usd) * reported / max(1, sent.tokens)
 
 
 async def _persist(context: Context, planned: Planned, usage: Usage | None, status: int, cost: float) -> None:

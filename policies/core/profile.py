@@ -34,7 +34,10 @@ class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True, tag="breakpoi
     """Prefixes are written and read only at cache markers, each looking back a bounded number of positions."""
 
     lookback: int = 20
-    """Positions behind a marker at which an entry is still found. A run of calls, or of observations, is one."""
+    """Positions at which a marker finds an entry, its own the first; a run of calls, or of observations, is one.
+
+    With `automatic`: message endings at which what was written without a marker is still found.
+    """
     limit: int = 4
     """Markers a request may carry, the client's and the automatic one included."""
     minimum: int = 1024
