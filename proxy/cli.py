@@ -98,10 +98,11 @@ def _replay(call: Call) -> int:
 
 def _archive_get(call: Call) -> int:
     from proxy.commands import archive
-    from proxy.config import Request, default_file, load_settings
+    from proxy.config import Override, Request, default_file, load_settings
 
     file = Path(call.args.config) if call.args.config else default_file(call.environ)
-    settings = load_settings(Request(file, call.environ))
+    flags = (Override(("store",), call.args.store, "--store"),) if call.args.store else ()
+    settings = load_settings(Request(file, call.environ, flags))
     return archive.get(settings, call.args.id, call.args.lines, call.args.grep, call.terminal)
 
 

@@ -76,6 +76,7 @@ def archive_get(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="as the placeholder names it: hf-...")
     parser.add_argument("--lines", metavar="A:B", default="", help="these lines only, counted from 1")
     parser.add_argument("--grep", metavar="RE", default="", help="lines that match this regular expression only")
+    parser.add_argument("--store", metavar="URL", help="the store that `serve` was given, where it was by flag")
     _config(parser)
 
 

@@ -31,6 +31,11 @@ def test_an_original_is_printed_whole(environ: dict[str, str], capsys: pytest.Ca
     assert capsys.readouterr().out == TEXT + "\n"
 
 
+def test_the_store_may_be_named_by_flag(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["archive", "get", kept(environ), "--store", environ["HOLDFAST_STORE"]], {}) == 0
+    assert capsys.readouterr().out == TEXT + "\n"
+
+
 def test_lines_and_pattern_choose_from_it(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     identity = kept(environ)
     assert main(["archive", "get", identity, "--lines", "9:11"], environ) == 0
