@@ -90,7 +90,6 @@ class _Search:
     keep_newest: int
     variant: Variant
     edited: dict[tuple[bytes, Edits], Message] = field(default_factory=dict)
-    marks: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     moved: list[bool] = field(default_factory=list)
     """By call: whether blocks stand elsewhere than in the call before, because the agent changed its history."""
 
@@ -162,14 +161,8 @@ class _Search:
         client = offer.received.prompt.marks
         if not isinstance(self.profile.cache, Breakpoints):
             return client
-        proposed = self._proposed(since, turn, turn)
-        if not proposed:
-            return client
-        first = min(proposed, key=lambda placed: (placed.message, placed.block))
-        key = (turn, first.message)
-        if key not in self.marks:
-            self.marks[key] = tuple(sorted({*client, *self._placed(turn, first)}))
-        return self.marks[key]
+        first = min(self._proposed(since, turn, turn), key=lambda placed: (placed.message, placed.block))
+        return tuple(sorted({*client, *self._placed(turn, first)}))
 
     def _placed(self, turn: int, first: Placed) -> list[int]:
         offer, last = self.offers[turn], self.offers[turn - 1] if turn else None

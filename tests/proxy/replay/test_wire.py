@@ -127,6 +127,11 @@ def test_a_recorded_answer_is_what_the_next_request_has_more() -> None:
     assert [call.output_tokens for call in made.calls] == [9, 9]
 
 
-def test_output_that_was_not_reported_is_none() -> None:
+def test_a_recorded_answer_may_be_the_last_thing_that_the_next_request_holds() -> None:
+    third = SECOND.replace(',{"role":"user","content":"c"}', "")
+    assert script(recording(FIRST, third), profile()).calls[0].answer == (b'{"role":"assistant","content":"b"}',)
+
+
+def test_output_that_was_not_reported_costs_nothing() -> None:
     exchange = Exchange(1.0, "openai_chat", "/v1/chat/completions", Raw(FIRST.encode()))
     assert [call.output_tokens for call in script(Recording("r", "m", (exchange,)), profile()).calls] == [0]
