@@ -69,7 +69,7 @@ class Index(Struct, frozen=True):
         return Index(
             self.tokens[: count + 1],
             observations,
-            tuple(end for end in self.ends if not any(end in _ends(n, m) for n, m in enumerate(gone, count))),
+            (*(end for end in self.ends if end < count), *_end_of(kept)),
             self.markers - sum(block.marked for message in gone for block in message.blocks),
             bound,
             self.calls,
@@ -116,6 +116,12 @@ def force_of(placed: Sequence[Placed]) -> Force:
         tuple(accumulate((item.edit.removes for item in placed), initial=0)),
         frozenset((item.message, item.block) for item in placed),
     )
+
+
+def _end_of(messages: Sequence[Message]) -> tuple[int, ...]:
+    """The whole of these messages, where a marker of the client ends it."""
+    marked = bool(messages) and any(block.marked for block in messages[-1].blocks[-1:])
+    return (len(messages),) if marked else ()
 
 
 def _ends(number: int, message: Message) -> list[int]:
