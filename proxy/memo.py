@@ -227,6 +227,7 @@ class Memo:
         begin = 0
         if parent is not None and parent.head == turn.head:
             parent.successor = turn
+            parent.force, parent.waiting, parent.keys, parent.rewritten = None, (), (), {}  # made again where needed
             begin = turn.record.base
         for node in trail.nodes[begin:]:
             node.tips.pop(turn.head, None)

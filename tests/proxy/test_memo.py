@@ -163,3 +163,14 @@ def test_an_answer_to_no_call_keeps_no_name() -> None:
     planned = Replica(EAGER).turn(ANTHROPIC, steps).planned
     assert planned is not None
     assert [block.tool for message in planned.seen.trail.messages for block in message.blocks] == ["", ""]
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+def test_a_turn_that_was_continued_keeps_nothing_that_can_be_made_again(wire: Wire) -> None:
+    # else a session of n turns holds n lists of n entries
+    replica = Replica()
+    *earlier, last = [prepared.planned.turn for prepared in replica.session(wire, work(5)) if prepared.planned]
+    assert len(earlier) == 5 and last.keys and last.rewritten and last.force
+    assert [(turn.keys, turn.waiting, turn.rewritten, turn.force) for turn in earlier] == [((), (), {}, None)] * 5
+    fork = replica.turn(wire, [*work(3), User("Stop here.")])
+    assert masked(wire, fork.body) == 2
