@@ -138,8 +138,8 @@ async def _recall(seen: Seen, known: int, tenant: bytes, memo: Memo, store: Stor
         record = next((r for r in records if (r.model, *r.head) == head), records[0])
         tip = await store.tip(tenant, record.root) or record
         chain = await store.chain(tenant, tip.key)
-        if all(link.key != record.key for link in chain):
-            chain = await store.chain(tenant, record.key) or (record,)
+        known = any(link.key == record.key for link in chain)
+        chain = chain if known else await store.chain(tenant, record.key) or (record,)
     _restore(seen, record, chain, memo, count)
 
 

@@ -38,7 +38,8 @@ def test_an_edit_is_charged_with_what_the_plan_says_it_changed() -> None:
     account, plan = replica.witness.accounts[-1], prepared.plan
     assert plan and account.actual is not None and account.direct is not None
     assert plan.direct_usd != plan.actual_usd
-    assert account.direct - account.actual == pytest.approx(plan.direct_usd - plan.actual_usd)
+    scale = 1000 / plan.sent.tokens  # the plan estimates; what was reported counts
+    assert account.direct - account.actual == pytest.approx((plan.direct_usd - plan.actual_usd) * scale)
 
 
 @pytest.mark.parametrize("usage", [None, Usage(), Usage(output=5)])
