@@ -40,7 +40,7 @@ def page(found: Mapping[str, Any], played: Sequence[Played]) -> str:
             f"<style>{STYLE}</style></head><body>",
             "<h1>Holdfast replay</h1>",
             f"<p>{escape(summary(found))}</p>",
-            _table(HEADER, [row(name, one) for name, one in every(found)]),
+            _table(HEADER, [row(name, one, found["unit"]) for name, one in every(found)]),
             f"<p>{escape(NOTE)}</p>",
             *(part for one in _dearest(played) for part in _plots(one)),
             f"<details><summary>All {len(played):,} sessions</summary>",
@@ -73,7 +73,7 @@ def _plots(one: Played) -> Iterator[str]:
         {name: list(accumulate(call.usd for call in calls)) for name, calls in passes.items()},
         title="Cumulative cost",
         across="turn",
-        label=_dollars,
+        label=_dollars if one.unit == "usd" else _units,
     )
     yield lines(
         {name: [_hit(call) for call in calls] for name, calls in passes.items()},
@@ -92,6 +92,10 @@ def _dollars(value: float) -> str:
     return f"${value:,.6g}"
 
 
+def _units(value: float) -> str:
+    return f"{value:,.6g}"
+
+
 def _percent(value: float) -> str:
     return f"{100 * value:g}%"
 
@@ -106,7 +110,14 @@ def _sessions(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     for one in found["sessions"]:
         ratios = [total["cost_ratio"] for _, total in every(one)]
         cost = one["baselines"][DIRECT]["cost_usd"]
-        rows.append([one["id"], str(one["turns"]), money(cost), *("-" if r is None else f"{r:.3f}" for r in ratios)])
+        rows.append(
+            [
+                one["id"],
+                str(one["turns"]),
+                money(cost, found["unit"]),
+                *("-" if r is None else f"{r:.3f}" for r in ratios),
+            ]
+        )
     return ["session", "turns", DIRECT, *(f"{name}, ratio" for name in names)], rows
 
 

@@ -24,6 +24,7 @@ def document(played: Sequence[Played]) -> dict[str, Any]:
     direct = [one.baselines[DIRECT] for one in played]
     return {
         "model": ", ".join(dict.fromkeys(one.model for one in played)),
+        "unit": played[0].unit if played else "usd",
         "policies": _summed([one.policies for one in played], direct),
         "baselines": _summed([one.baselines for one in played], direct),
         "sessions": [_session(one) for one in played],
@@ -32,7 +33,7 @@ def document(played: Sequence[Played]) -> dict[str, Any]:
 
 def table(found: Mapping[str, Any], *, colour: bool = False) -> str:
     """The totals, one line for each policy and baseline."""
-    rows = [row(name, one) for name, one in every(found)]
+    rows = [row(name, one, found["unit"]) for name, one in every(found)]
     return f"{render(HEADER, rows, width=WIDTH, colour=colour)}\n\n{summary(found)}\n{NOTE}"
 
 
@@ -70,11 +71,11 @@ def every(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from found["baselines"].items()
 
 
-def row(name: str, one: dict[str, Any]) -> tuple[str, ...]:
+def row(name: str, one: dict[str, Any], unit: str = "usd") -> tuple[str, ...]:
     """One line of the table."""
     return (
         name,
-        money(one["cost_usd"]),
+        money(one["cost_usd"], unit),
         _ratio(one["cost_ratio"]),
         share(one["hit_rate"]),
         tokens(one["cache_read_tokens"]),
@@ -86,9 +87,10 @@ def row(name: str, one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def money(usd: float) -> str:
-    """Dollars, with digits where small amounts differ."""
-    return f"${usd:,.2f}" if usd >= 10 else f"${usd:.4f}"
+def money(cost: float, unit: str = "usd") -> str:
+    """Dollars, or relative units without a sign; with digits where small amounts differ."""
+    sign = "$" if unit == "usd" else ""
+    return f"{sign}{cost:,.2f}" if cost >= 10 else f"{sign}{cost:.4f}"
 
 
 def tokens(count: float) -> str:

@@ -45,11 +45,14 @@ def tasks(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"two policies are called `{twice}`", help="give each its own `name`")
     profiles = load_profiles()
-    return [
+    work = [
         Task(session, _profile(profiles, path, session, model), tuple(policies), gap)
         for path in paths
         for session in read(path)
     ]
+    if len({task.profile.unit for task in work}) > 1:
+        raise ConfigError("dollars and relative units cannot be added", help="choose one model with --model")
+    return work
 
 
 def replay(work: Sequence[Task], workers: int, done: Done) -> list[Played]:

@@ -35,6 +35,8 @@ class Played(Struct, frozen=True):
     baselines: dict[str, tuple[Figures, ...]]
     moments: tuple[int, ...] = ()
     """Calls (from 0) at which the optimum masks."""
+    unit: str = "usd"
+    """What costs are in, as the profile says: "usd" or "relative"."""
 
 
 def play(script: Script, profile: Profile, policies: Sequence[Policy], count: Count) -> Played:
@@ -69,6 +71,7 @@ async def _play(stage: Stage, policies: Sequence[Policy]) -> Played:
             OPTIMUM: _figures(await through(stage, scheduled(masking, best.moments))),
         },
         moments=best.moments,
+        unit=stage.profile.unit,
     )
 
 

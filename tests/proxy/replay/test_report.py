@@ -2,7 +2,8 @@
 
 import pytest
 
-from proxy.replay.report import document, money, share, table, tokens
+from proxy.replay.page import page
+from proxy.replay.report import document, money, share, summary, table, tokens
 from proxy.replay.session import Played, play
 from proxy.replay.wire import script
 
@@ -34,7 +35,7 @@ def played() -> list[Played]:
 
 def test_the_document_has_the_documented_names(played: list[Played]) -> None:
     found = document(played)
-    assert set(found) == {"model", "policies", "baselines", "sessions"} and found["model"] == "made-up"
+    assert set(found) == {"model", "unit", "policies", "baselines", "sessions"} and found["model"] == "made-up"
     assert set(found["baselines"]) == {"direct", "mask_every_turn", "optimum"} and set(found["policies"]) == {"masking"}
     for part in (found, *found["sessions"]):
         for totals in (*part["policies"].values(), *part["baselines"].values()):
@@ -61,9 +62,15 @@ def test_the_table_has_a_line_for_each_and_fits(played: list[Played]) -> None:
 def test_what_went_wrong_is_told() -> None:
     found = document([])
     found["policies"]["bad"] = {"sessions": 1, "requests": 2, "violations": {"pairs": 3}}
-    from proxy.replay.report import summary
-
     assert "bad: {'pairs': 3}" in summary(found)
+
+
+def test_relative_units_are_no_dollars() -> None:
+    known = profile(unit="relative")
+    one = play(script(trace([60] * 3), known), known, [policy(2)], count)
+    found = document([one])
+    assert found["unit"] == "relative"
+    assert "$" not in table(found) and "$" not in page(found, [one])
 
 
 def test_nothing_played_is_a_table_too() -> None:
@@ -80,4 +87,5 @@ def test_figures_are_short() -> None:
         "3.0G",
     ]
     assert [money(usd) for usd in (0.01234, 12.345, 1234.5)] == ["$0.0123", "$12.35", "$1,234.50"]
+    assert money(12.345, "relative") == "12.35"
     assert [share(part) for part in (None, 0.5, 1.0)] == ["-", "50.0%", "100.0%"]

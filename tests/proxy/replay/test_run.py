@@ -49,6 +49,11 @@ def test_two_policies_of_one_name_are_refused(tmp_path: Path) -> None:
         tasks([written(tmp_path, named("a"))], [POLICY, POLICY])
 
 
+def test_dollars_and_relative_units_are_never_added(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="dollars and relative units cannot be added; choose one model with --model"):
+        tasks([written(tmp_path, named("a"), named("b", "vllm/some-model"))], [POLICY])
+
+
 def test_files_are_played_in_their_order(tmp_path: Path) -> None:
     files = [written(tmp_path, named("b"), named("a"), name="1"), written(tmp_path, named("c"), name="2")]
     seen: list[tuple[int, int]] = []
