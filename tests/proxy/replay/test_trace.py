@@ -8,7 +8,10 @@ import msgspec
 import pytest
 
 from policies.core.usage import Usage
+from proxy.dialects.registry import by_name
 from proxy.errors import ConfigError
+from proxy.exchange import Prepared, Request
+from proxy.recorder import Recorder
 from proxy.replay.trace import Recording, Trace, read
 
 LINE = b'{"id":"a","format":"openai-chat","model":"gpt-5.1","tools":null,"meta":{"task":1},"messages":[]}\n'
@@ -100,3 +103,16 @@ def test_an_exchange_that_failed_is_no_call(tmp_path: Path) -> None:
 def test_traces_and_exchanges_may_share_a_file(tmp_path: Path) -> None:
     kinds = [type(one) for one in read(written(tmp_path, exchange(1, "a") + LINE))]
     assert kinds == [Trace, Recording]
+
+
+def test_what_serve_records_can_be_replayed(tmp_path: Path) -> None:
+    body = b'{"model": "gpt-5.1", "messages": [{"role": "user", "content": "gr\xc3\xbc\xc3\x9fe"}]}'
+    request = Request("openai", by_name("openai_chat"), "/v1/chat/completions", body, session="mine")
+    recorder = Recorder(tmp_path, "one")
+    recorder.record(Prepared(request, body, ()), Usage(input=9, output=4), 12.5, 200)
+    recorder.record(Prepared(request, body, ()), None, 13.5, 500)
+    recorder.close()
+    (session,) = read(recorder.path)
+    assert isinstance(session, Recording) and session.id == "mine"
+    (one,) = session.exchanges
+    assert (one.t, one.body, one.usage) == (12.5, body, Usage(input=9, output=4))
