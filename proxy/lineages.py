@@ -44,7 +44,7 @@ def head_key(head: Head) -> HeadKey:
 async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> Place:
     """Find the lineage. Raises StoreError or TimeoutError where the store was needed and failed."""
     place = remembered(seen)
-    if place.retry is None and (place.parent is None or _missed(seen.trail.messages[place.common :])):
+    if place.parent is None or _missed(seen.trail.messages[place.common :]):
         await _recall(seen, place.common, tenant, memo, store, count)
         return remembered(seen)
     return place

@@ -116,7 +116,7 @@ def test_a_family_forgotten_while_its_request_waited_for_the_store_is_dropped_in
     assert not memo.follow(TREE, waiting.keys).nodes
     memo.respell(TREE, waiting)
     for text in "cdef":
-        assert grown(memo, [said(text)]).nodes
+        assert grown(memo, [said(text)], (root_hash(text.encode(), "openai_chat", "api"), "unit")).nodes
     assert memo.size == sum(family.size for family in memo.families.values()) <= memo.max_bytes
 
 

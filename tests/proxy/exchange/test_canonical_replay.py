@@ -144,6 +144,14 @@ def test_a_message_with_a_marker_is_not_replayed() -> None:
     assert elements(ANTHROPIC, found.body)[2] == elements(ANTHROPIC, body)[2]
 
 
+def test_a_marker_that_comes_later_is_not_taken_away() -> None:
+    # litellm#40675: the client's own markers are never dropped
+    replica = Replica(IDLE)
+    replica.turn(ANTHROPIC, work(1))
+    body = ANTHROPIC.body([*_moving(ANTHROPIC, ANTHROPIC.messages(work(1))), *ANTHROPIC.messages(work(2))[3:]])
+    assert run(replica.send(ANTHROPIC, body)).body is body
+
+
 @every_wire
 def test_replaying_can_be_switched_off(wire: Wire) -> None:
     replica = Replica(Policy(name="plain", mask=IDLE.mask, stabilize=Stabilize(replay=False)))

@@ -173,3 +173,15 @@ def test_an_edit_of_what_was_pruned_away_is_not_in_force_after_a_restart(wire: W
     assert masked(wire, before.body) == 1
     after = replica.beside().turn(wire, [*pruned, *another("y")])
     assert texts(wire, after.body)[:-1] == texts(wire, before.body)
+
+
+@every_wire
+def test_a_branch_that_left_earlier_says_nothing_about_this_one(wire: Wire) -> None:
+    # it is the newest of the lineage, but it shares less than this request does
+    replica, main, cleared = Replica(), work(6), "[Old tool result content cleared]"
+    for turn in turns_of(main)[:6]:
+        replica.turn(wire, turn)
+    replica.policy = IDLE
+    replica.turn(wire, [*main[:2], Results((Result("c0", cleared),)), *main[3:11], *another("z")])
+    pruned = [*main[:8], Results((Result("c3", cleared),)), *main[9:]]
+    assert masked(wire, replica.beside().turn(wire, pruned).body) == 3
