@@ -186,7 +186,7 @@ async def test_an_edited_body_goes_out_with_its_own_length_and_no_stale_digest()
 
 
 ENCODED = [
-    (b"gzip", gzip.compress(BODY)),
+    (b"gzip", gzip.compress(BODY, mtime=0)),
     (b"deflate", zlib.compress(BODY)),
     (b"br", brotli.compress(BODY)),
     (b"zstd", zstd.compress(BODY)),
@@ -218,12 +218,12 @@ async def test_an_encoded_body_that_is_edited_goes_out_decoded(coding: bytes, wi
     ("coding", "wire", "reason"),
     [
         (b"gzip", b"not gzip", "undecodable_body"),
-        (b"gzip", gzip.compress(BODY)[:-4], "undecodable_body"),
+        (b"gzip", gzip.compress(BODY, mtime=0)[:-4], "undecodable_body"),
         (b"br", b"\xff" * 9, "undecodable_body"),
         (b"zstd", b"\0" * 9, "undecodable_body"),
         (b"lzma", b"x", "unknown_encoding"),
         (b"gzip, br", b"x", "unknown_encoding"),
-        (b"gzip", gzip.compress(b"0" * 3_000_000), "decoded_too_large"),
+        (b"gzip", gzip.compress(b"0" * 3_000_000, mtime=0), "decoded_too_large"),
         (b"zstd", zstd.compress(b"0" * 3_000_000), "decoded_too_large"),
     ],
 )
@@ -281,7 +281,7 @@ async def test_an_agent_still_sending_can_read_an_early_refusal() -> None:
 async def test_usage_is_settled_after_the_answer_whatever_its_form() -> None:
     stream = b'data: {"input_tokens":7}\n\n'
     plain = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(stream) + stream
-    packed = gzip.compress(b'{"input_tokens":8}')
+    packed = gzip.compress(b'{"input_tokens":8}', mtime=0)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n"
     for answer, tokens in ((plain, 7), (head % len(packed) + packed, 8), (json_answer, None)):
         script = answering(answer) if isinstance(answer, bytes) else json_answer(b'{"no":1}')
