@@ -183,7 +183,7 @@ class Memo:
         """The fast hash of some bytes."""
         return xxhash.xxh3_128_intdigest(element, self.seed)
 
-    def hashes(self, elements: Sequence[Raw]) -> tuple[int, ...]:
+    def hashes(self, elements: Sequence[Raw | bytes]) -> tuple[int, ...]:
         """The fast hash of each."""
         return tuple(map(partial(xxhash.xxh3_128_intdigest, seed=self.seed), elements))
 

@@ -68,7 +68,7 @@ class Reader:
 
 
 def _leads(
-    memo: Memo, tree: Tree, dialect: Dialect, keys: Sequence[int], elements: Sequence[Raw], count: Count
+    memo: Memo, tree: Tree, dialect: Dialect, keys: Sequence[int], elements: Sequence[Raw | bytes], count: Count
 ) -> list[Message]:
     """The system messages at the front of the list."""
     leads: list[Message] = []
@@ -118,7 +118,7 @@ def _with_leads(head: Head, leads: Sequence[Message]) -> Head:
 
 
 async def _trail(
-    memo: Memo, tree: Tree, dialect: Dialect, keys: tuple[int, ...], elements: Sequence[Raw], count: Count
+    memo: Memo, tree: Tree, dialect: Dialect, keys: tuple[int, ...], elements: Sequence[Raw | bytes], count: Count
 ) -> Trail:
     trail = memo.follow(tree, keys)
     new = [bytes(element) for element in elements[len(trail.keys) :]]

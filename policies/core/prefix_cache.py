@@ -87,10 +87,10 @@ def rounded(rule: CacheRule, tokens: int, total: int) -> int:
     """Tokens of a readable prefix that are really read: minimum size, step or block, what is always computed."""
     match rule:
         case LongestPrefix(step=step, minimum=minimum, holdback=holdback):
-            usable = min(tokens, total - holdback)
+            usable = max(0, min(tokens, total - holdback))
             return usable // step * step if usable >= minimum else 0
         case TokenBlocks(size=size):
-            return min(tokens, total - 1) // size * size
+            return max(0, min(tokens, total - 1)) // size * size
         case Breakpoints(minimum=minimum) | Units(minimum=minimum):
             return tokens if tokens >= minimum else 0
         case _:

@@ -25,6 +25,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _CLOSE_LIST = re.compile(rb"[ \t\r\n]*\]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _CANDIDATES = 8  # a tool schema may have list properties of the same name; beyond a few, walk the whole body
 
 _KEYS = ("messages", "input", "contents")
@@ -45,7 +46,7 @@ _LISTS = {key: _list_decoder(key) for key in _KEYS}
 class Split(Struct, frozen=True):
     """A body cut at one top-level list."""
 
-    elements: Sequence[Raw]
+    elements: Sequence[Raw | bytes]
     """Each usable as a buffer (hashing) without a copy; `bytes(element)` copies."""
     starts: Sequence[int]
     """Where each element begins in the body."""
@@ -59,6 +60,26 @@ class Split(Struct, frozen=True):
 
 def split(body: bytes, key: str) -> Split:
     """Cut `body` at its top-level list `key` (one of a dialect's), in one scan and another of the rest."""
+    try:
+        return _split(body, key)
+    except DialectError as error:
+        if error.reason != "malformed_json" or not _SURROGATE.search(body):
+            raise
+    return _split_disguised(body, key)
+
+
+def _split_disguised(body: bytes, key: str) -> Split:
+    """Cut a body that holds a lone surrogate, as clients in JavaScript send when they cut a text in an emoji.
+
+    msgspec refuses such a body wherever the surrogate stands. In a copy in which each is spelled as
+    another character of the same length, all else stands where it did.
+    """
+    cut = _split(_SURROGATE.sub(rb"\\u0041", body), key)
+    pieces = [body[start : start + len(element)] for start, element in zip(cut.starts, cut.elements, strict=True)]
+    return Split(pieces, cut.starts, cut.begin, cut.end, body[: cut.begin] + body[cut.end :])
+
+
+def _split(body: bytes, key: str) -> Split:
     elements = _elements(body, key)
     for match in islice(_OPENINGS[key].finditer(body), _CANDIDATES):
         found = _uniform(body, match.end(), elements)

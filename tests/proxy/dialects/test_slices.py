@@ -99,7 +99,6 @@ DEEP = b'{"messages":' + b"[" * 5000 + b"]" * 5000 + b"}"
         (b"{", "malformed_json"),
         (b'{"messages":[1 2]}', "malformed_json"),
         (b'{"messages":[NaN]}', "malformed_json"),
-        (b'{"messages":["\\ud800"]}', "malformed_json"),
         (b'\xef\xbb\xbf{"messages":[]}', "malformed_json"),
         (b'{"messages":[]} x', "malformed_json"),
         (b'{"\xff":1,"messages":[]}', "malformed_json"),
@@ -218,3 +217,19 @@ def test_a_nested_value_is_replaced_and_every_other_byte_kept() -> None:
 def test_a_path_that_leads_nowhere_is_an_error(path: tuple[str | int, ...]) -> None:
     with pytest.raises(DialectError):
         find_value(b'{"a":[1,2]}', path)
+
+
+def test_a_lone_surrogate_in_one_element_leaves_every_element_where_it_is() -> None:
+    elements = [rb'{"text":"cut \ud83d"}', rb'{"text":"whole \ud83d\ude00 and \\ud83d"}', rb'{"n":[1, 2]}']
+    body = b'{"model":"m", "messages":[' + b", ".join(elements) + b'],"tools":[1]}'
+    cut = split(body, "messages")
+    assert [bytes(element) for element in cut.elements] == elements
+    assert cut.rest == b'{"model":"m", "messages":[],"tools":[1]}'
+    assert splice(body, cut, {2: b"{}"}) == body.replace(elements[2], b"{}")
+    assert splice(body, cut, {}) is body
+
+
+@pytest.mark.parametrize("body", [rb'{"messages":[{"a":"\ud83d"}', rb'{"messages":["\ud83d"]} x', rb'["\ud83d"]'])
+def test_a_lone_surrogate_excuses_nothing_else(body: bytes) -> None:
+    with pytest.raises(DialectError):
+        split(body, "messages")

@@ -58,7 +58,6 @@ CHAT_HEAD = b'{"model":"gpt-4.1","messages":'
         (CHAT, b"", "malformed_json"),
         (CHAT, b"{", "malformed_json"),
         (CHAT, CHAT_HEAD + b"[}", "malformed_json"),
-        (CHAT, CHAT_HEAD + b'[{"role":"\\ud800"}]}', "malformed_json"),
         (CHAT, b"[]", "not_an_object"),
         (CHAT, b'"text"', "not_an_object"),
         (CHAT, CHAT_HEAD + b"null}", "not_a_list"),
