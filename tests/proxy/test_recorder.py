@@ -1,0 +1,40 @@
+"""What a recording holds, and what it never does."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from policies.core.usage import Usage
+from proxy.recorder import Recorder
+from tests.proxy.driving import CHAT, IDLE, Replica, run, work
+
+
+def test_a_line_holds_the_request_as_received_and_the_usage_as_reported(tmp_path: Path) -> None:
+    replica, recorder = Replica(IDLE), Recorder(tmp_path / "new", "one")
+    body = CHAT.body(work(1))
+    prepared = run(replica.prepare(CHAT, body, key=b"sk-canary", session="mine"))
+    recorder.record(prepared, Usage(input=10, cache_read=4), 12.5, 200)
+    recorder.close()
+    (line,) = map(json.loads, recorder.path.read_text().splitlines())
+    assert line["request"].encode() == body
+    assert (line["t"], line["dialect"], line["session"], line["status"]) == (12.5, "openai_chat", "mine", 200)
+    assert (line["usage"]["input"], line["usage"]["cache_write"]) == (10, None)
+    assert "canary" not in recorder.path.read_text()
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "new", "one")
+    recorder.close()
+    assert stat.S_IMODE(recorder.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(recorder.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_line_that_cannot_be_written_is_lost_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    replica, recorder = Replica(IDLE), Recorder(tmp_path, "one")
+    passed = run(replica.prepare(CHAT, b"\xff not text"))
+    recorder.record(passed, None, 1.0, 400)
+    recorder.close()
+    assert recorder.path.read_bytes() == b""
+    assert "was not recorded" in caplog.text and "not text" not in caplog.text
