@@ -5,8 +5,8 @@ tokens. Sources of each rule: the model profiles. Two assumptions, where no prov
 keeps every shorter prefix on its path alive; an answer that was generated is not cached as input.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import assert_never
 
 from policies.core.conversation import Conversation, Kind, Message
@@ -18,11 +18,19 @@ KEPT_ENTRIES = 64
 """Prefixes remembered for each lineage; older ones are too far back for any lookback."""
 
 
-def positions(messages: Sequence[Message]) -> int:
-    """Positions as a lookback counts them: a block each, a run of calls or of observations is one (Anthropic)."""
-    kinds = [block.kind for message in messages for block in message.blocks]
-    runs = sum(1 for a, b in pairwise(kinds) if a is b and a in (Kind.CALL, Kind.OBSERVATION))
-    return len(kinds) - runs
+def positions(messages: Sequence[Message], most: int | None = None) -> int:
+    """Positions as a lookback counts them: a block each, a run of calls or of observations is one (Anthropic).
+
+    Counted from the end, and no further than `most`.
+    """
+    count, behind = 0, None
+    for message in reversed(messages):
+        for block in reversed(message.blocks):
+            if block.kind is not behind or behind not in (Kind.CALL, Kind.OBSERVATION):
+                count, behind = count + 1, block.kind
+                if count == most:
+                    return count
+    return count
 
 
 def boundaries(rule: CacheRule, conversation: Conversation, index: Index) -> tuple[int, ...]:
@@ -58,7 +66,8 @@ def readable(
         case LongestPrefix() | TokenBlocks():
             return intact
         case Units():
-            return max((entry for entry in sent.entries if entry <= intact), default=None)
+            place = bisect_right(sent.entries, intact)
+            return sent.entries[place - 1] if place else None
         case Breakpoints(automatic=False):
             found = [_behind(rule, sent.entries, conversation, intact, end) for end in (*ends, *ours)]
             return max((entry for entry in found if entry is not None), default=None)
@@ -99,7 +108,9 @@ def rounded(rule: CacheRule, tokens: int, total: int) -> int:
 
 def _behind(rule: Breakpoints, entries: Sequence[int], conversation: Conversation, intact: int, end: int) -> int | None:
     """The nearest unchanged entry that a marker behind `end` messages finds; its own position is the first."""
-    entry = max((entry for entry in entries if entry <= min(intact, end)), default=None)
-    if entry is None or positions(conversation.messages[entry:end]) >= rule.lookback:
+    place = bisect_right(entries, min(intact, end))
+    if not place:
         return None
-    return entry
+    entry = entries[place - 1]
+    far = positions(conversation.messages[entry:end], rule.lookback) >= rule.lookback
+    return None if far else entry

@@ -86,6 +86,7 @@ def test_t9_a_run_of_calls_or_of_observations_is_one_position(blocks: list[Kind]
     parts = [block(kind, f"b{n}") for n, kind in enumerate(blocks)]
     assert positions([message(Role.USER, *parts)]) == count
     assert positions([message(Role.USER, part) for part in parts]) == count
+    assert positions([message(Role.USER, part) for part in parts], 2) == min(count, 2)
 
 
 @pytest.mark.parametrize(
