@@ -28,3 +28,15 @@ def serve() -> Iterator[Callable[[Any], str]]:
     """Serves an application until the test ends, and gives its URL."""
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(serving(app))
+
+
+@pytest.fixture
+def until_closed() -> Iterator[Callable[[Any], Any]]:
+    """Closes a client when the test ends: a socket left to the collector fails whichever test runs then."""
+    with ExitStack() as stack:
+
+        def keep(client: Any) -> Any:
+            stack.callback(client.close)
+            return client
+
+        yield keep

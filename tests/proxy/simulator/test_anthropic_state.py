@@ -130,11 +130,10 @@ def test_a_thread_goes_on_from_the_answer_it_names() -> None:
     assert "thread: Extra inputs are not permitted" in provider.refusal(PATH, follow)
 
 
-def test_the_anthropic_tool_runner_runs_to_the_end(serve: Any) -> None:
+def test_the_anthropic_tool_runner_runs_to_the_end(serve: Any, until_closed: Any) -> None:
     turns = (Answer(calls=(ToolCall("double", '{"number": 4}'),)), Answer(text="eight"))
-    client = anthropic.Anthropic(
-        api_key="k", base_url=serve(create(brain=script(turns), profiles=PROFILES)), max_retries=0
-    )
+    url = serve(create(brain=script(turns), profiles=PROFILES))
+    client: anthropic.Anthropic = until_closed(anthropic.Anthropic(api_key="k", base_url=url, max_retries=0))
 
     @anthropic.beta_tool
     def double(number: int) -> str:

@@ -20,6 +20,7 @@ TURNS = (
 )
 PARAMETERS = {"type": "object", "properties": {"path": {"type": "string"}}}
 Serve = Callable[[Any], str]
+Keep = Callable[[Any], Any]
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def url(serve: Serve) -> str:
     return serve(create(brain=script(TURNS), profiles=PROFILES))
 
 
-def test_the_anthropic_sdk_runs_a_tool_loop(url: str) -> None:
-    client = anthropic.Anthropic(api_key="k", base_url=url, max_retries=0)
+def test_the_anthropic_sdk_runs_a_tool_loop(url: str, until_closed: Keep) -> None:
+    client: anthropic.Anthropic = until_closed(anthropic.Anthropic(api_key="k", base_url=url, max_retries=0))
     history: list[Any] = [{"role": "user", "content": "what is there?"}]
     ask: dict[str, Any] = {
         "model": "claude-bound",
@@ -53,8 +54,8 @@ def test_the_anthropic_sdk_runs_a_tool_loop(url: str) -> None:
     assert last.usage.output_tokens > 0
 
 
-def test_the_anthropic_sdk_assembles_streamed_thinking_and_calls(url: str) -> None:
-    client = anthropic.Anthropic(api_key="k", base_url=url, max_retries=0)
+def test_the_anthropic_sdk_assembles_streamed_thinking_and_calls(url: str, until_closed: Keep) -> None:
+    client: anthropic.Anthropic = until_closed(anthropic.Anthropic(api_key="k", base_url=url, max_retries=0))
     ask: dict[str, Any] = {"model": "claude-bound", "max_tokens": 2000, "thinking": {"type": "adaptive"}}
     history: list[Any] = [{"role": "user", "content": "what is there?"}]
     tools: list[Any] = [{"name": "ls", "input_schema": PARAMETERS}]
@@ -66,8 +67,8 @@ def test_the_anthropic_sdk_assembles_streamed_thinking_and_calls(url: str) -> No
     ]
 
 
-def test_the_anthropic_sdk_raises_its_own_errors(url: str) -> None:
-    client = anthropic.Anthropic(api_key="k", base_url=url, max_retries=0)
+def test_the_anthropic_sdk_raises_its_own_errors(url: str, until_closed: Keep) -> None:
+    client: anthropic.Anthropic = until_closed(anthropic.Anthropic(api_key="k", base_url=url, max_retries=0))
     with pytest.raises(anthropic.BadRequestError, match="at least one message is required"):
         client.messages.create(messages=[], model="claude", max_tokens=5)
 
@@ -75,8 +76,8 @@ def test_the_anthropic_sdk_raises_its_own_errors(url: str) -> None:
 CHAT_TOOLS: list[Any] = [{"type": "function", "function": {"name": "ls", "parameters": PARAMETERS}}]
 
 
-def test_the_openai_sdk_runs_a_chat_tool_loop(url: str) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_runs_a_chat_tool_loop(url: str, until_closed: Keep) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     history: list[Any] = [{"role": "user", "content": "what is there?"}]
     first = client.chat.completions.create(model="gpt-4", messages=history, tools=CHAT_TOOLS)
     message = first.choices[0].message
@@ -94,8 +95,8 @@ def test_the_openai_sdk_runs_a_chat_tool_loop(url: str) -> None:
 
 
 @pytest.mark.parametrize("usage", [True, False])
-def test_the_openai_sdk_assembles_a_chat_stream(url: str, usage: bool) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_assembles_a_chat_stream(url: str, until_closed: Keep, usage: bool) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     options: Any = {"stream_options": {"include_usage": True}} if usage else {}
     history: list[Any] = [{"role": "user", "content": "what is there?"}]
     chunks = list(
@@ -109,8 +110,8 @@ def test_the_openai_sdk_assembles_a_chat_stream(url: str, usage: bool) -> None:
     assert [chunk.usage is not None for chunk in chunks[-2:]] == [False, usage]
 
 
-def test_the_openai_sdk_raises_its_own_errors(url: str) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_raises_its_own_errors(url: str, until_closed: Keep) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     with pytest.raises(openai.BadRequestError, match="empty array") as caught:
         client.chat.completions.create(model="gpt-4", messages=[])
     assert caught.value.code == "empty_array"
@@ -119,8 +120,8 @@ def test_the_openai_sdk_raises_its_own_errors(url: str) -> None:
 RESPONSES_TOOLS: list[Any] = [{"type": "function", "name": "ls", "parameters": PARAMETERS, "strict": False}]
 
 
-def test_the_openai_sdk_runs_a_stateless_responses_loop(url: str) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_runs_a_stateless_responses_loop(url: str, until_closed: Keep) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     history: list[Any] = [{"role": "user", "content": "what is there?"}]
     ask: Any = {"store": False, "include": ["reasoning.encrypted_content"], "tools": RESPONSES_TOOLS}
     first = client.responses.create(model="gpt-6.2", input=history, **ask)
@@ -137,8 +138,8 @@ def test_the_openai_sdk_runs_a_stateless_responses_loop(url: str) -> None:
     assert counted.input_tokens == last.usage.input_tokens
 
 
-def test_the_openai_sdk_continues_a_stored_response_by_id(url: str) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_continues_a_stored_response_by_id(url: str, until_closed: Keep) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     first = client.responses.create(model="gpt-6.2", input="what is there?", tools=RESPONSES_TOOLS)
     call = first.output[-1]
     assert isinstance(call, openai.types.responses.ResponseFunctionToolCall)
@@ -147,8 +148,8 @@ def test_the_openai_sdk_continues_a_stored_response_by_id(url: str) -> None:
     assert last.output_text == TURNS[1].text
 
 
-def test_the_openai_sdk_assembles_a_responses_stream(url: str) -> None:
-    client = openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0)
+def test_the_openai_sdk_assembles_a_responses_stream(url: str, until_closed: Keep) -> None:
+    client: openai.OpenAI = until_closed(openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0))
     ask: Any = {"model": "gpt-6.2", "input": "what is there?", "tools": RESPONSES_TOOLS}
     ask |= {"reasoning": {"summary": "auto"}}
     with client.responses.stream(**ask) as stream:
@@ -162,8 +163,8 @@ def test_the_openai_sdk_assembles_a_responses_stream(url: str) -> None:
     assert events[-1].type == "response.completed"
 
 
-def test_the_google_sdk_runs_a_tool_loop_plain_and_streamed(url: str) -> None:
-    client = genai.Client(api_key="k", http_options=types.HttpOptions(base_url=url))
+def test_the_google_sdk_runs_a_tool_loop_plain_and_streamed(url: str, until_closed: Keep) -> None:
+    client: genai.Client = until_closed(genai.Client(api_key="k", http_options=types.HttpOptions(base_url=url)))
     declared = types.FunctionDeclaration(name="ls", parameters_json_schema=PARAMETERS)
     config = types.GenerateContentConfig(
         tools=[types.Tool(function_declarations=[declared])],
