@@ -13,7 +13,7 @@ It must not know what an edit is for, nor any wire format.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import repeat
 from typing import TypeVar
 
 import xxhash
@@ -185,7 +185,7 @@ class Memo:
 
     def hashes(self, elements: Sequence[Raw | bytes]) -> tuple[int, ...]:
         """The fast hash of each."""
-        return tuple(map(partial(xxhash.xxh3_128_intdigest, seed=self.seed), elements))
+        return tuple(map(xxhash.xxh3_128_intdigest, elements, repeat(self.seed)))
 
     def root(self, tree: Tree) -> Node:
         """Where a tree begins. It is kept with its first message."""
