@@ -1,8 +1,10 @@
 """The profiles that ship, and how they are read."""
 
 import re
+import tomllib
+from collections.abc import Callable
+from importlib.resources import files
 from itertools import pairwise, product
-from math import inf
 from time import perf_counter
 
 import pytest
@@ -188,13 +190,18 @@ def test_the_fallback_lets_an_edit_pay_no_sooner_than_any_profile() -> None:
     assert cheapest == pytest.approx(FALLBACK.prices.read)
 
 
-def test_all_profiles_are_read_in_30_milliseconds() -> None:
-    best = inf
-    for _ in range(5):
-        start = perf_counter()
-        load_profiles()
-        best = min(best, perf_counter() - start)
-    assert best < 0.030
+def test_reading_the_profiles_costs_little_more_than_reading_their_toml() -> None:
+    folder = files("policies.models")
+    texts = [entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    # both in one run, the quickest of several: a machine's speed and its other work fall out of the ratio
+    plain = min(timed(lambda: [tomllib.loads(text) for text in texts]) for _ in range(7))
+    assert min(timed(load_profiles) for _ in range(7)) < 4 * plain
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = perf_counter()
+    work()
+    return perf_counter() - began
 
 
 # What the prices imply (figures of OpenAI's guide and of our own arithmetic)
