@@ -93,8 +93,7 @@ def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
 
 
 def _sizes(traffic: Traffic, planned: exchange.Planned) -> Iterator[Event]:
-    limit = planned.policy.limits.effective or planned.seen.profile.effective_limit
-    limit = limit or planned.seen.profile.context_limit
+    limit = planned.seen.profile.limit(planned.policy.limits.effective)
     yield Sized(traffic, "received", planned.plan.sent.received_tokens, limit)
     yield Sized(traffic, "sent", _sent(planned), limit)
 

@@ -142,8 +142,8 @@ def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
         return fallback, write(case.seen, case.body, fallback, case.rewritten), None
     except Illegal:
         case.rewritten.clear()
-        bare = dataclasses.replace(case, lineage=replace(case.lineage, placed=()), mode="off")
-        return decide(bare, new=False), case.body, None
+        none = replace(case.lineage, placed=(), force=None, waiting=())
+        return decide(dataclasses.replace(case, lineage=none, mode="off"), new=False), case.body, None
 
 
 async def _archive(case: Case, decided: Plan) -> None:

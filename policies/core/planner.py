@@ -136,7 +136,7 @@ def _choose(case: _Case, keep: Option) -> tuple[Option, str]:
         return keep, "none"
     turn, terms = case.turn, case.terms
     whole = case.take(case.legal)
-    limit = terms.limit or turn.profile.effective_limit or turn.profile.context_limit
+    limit = turn.profile.limit(terms.limit)
     if terms.when == "always":
         return whole, "always"
     if turn.total > limit * (PRESSURE if terms.when == "on_pressure" else 1.0):

@@ -45,8 +45,6 @@ class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True, tag="breakpoi
     long_ttl: float | None = 3600.0
     automatic: bool = False
     """The provider itself marks the end of the latest message (OpenAI from GPT-5.6, "implicit mode")."""
-    assistant_markable: bool = True
-    """Markers may stand on an assistant's blocks."""
 
 
 class Units(Struct, frozen=True, forbid_unknown_fields=True, tag="units"):
@@ -119,6 +117,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """Editing and compaction that the provider offers: "clear_tool_uses", "compaction", "compact"."""
     unit: Literal["usd", "relative"] = "usd"
     """What a price of 1.0 is. "relative": 1.0 computes a million fresh input tokens; never to be added to dollars."""
+
+    def limit(self, configured: int | None) -> int:
+        """Tokens that a request may have: as configured, else what is known to work, else what is accepted."""
+        return configured or self.effective_limit or self.context_limit
 
     def prices_for(self, input_tokens: int) -> Prices:
         """The prices of a request of this size; a tier counts for the whole request."""

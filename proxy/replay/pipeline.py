@@ -133,7 +133,7 @@ def judged(
         input_usd=input_cost(profile, usage),
         output_usd=output_cost(profile, usage),
         received_tokens=step.received.prompt.total,
-        fill=total / (profile.effective_limit or profile.context_limit),
+        fill=total / profile.limit(None),
         score=stage.evidence.score(step.asked, sent),
         compactions=sum(str(decision.edit.kind) == "compact" for decision in plan.applied) if plan else 0,
         violations=wrong,

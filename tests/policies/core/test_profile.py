@@ -1,6 +1,7 @@
 """Profiles by themselves: tiers, sources, and which profile a model name finds. Shipped data: tests/proxy."""
 
 import pytest
+from msgspec.structs import replace
 
 from policies.core.profile import LongestPrefix, Prices, Profile, Source, Tier, find_profile, wire_names
 
@@ -118,3 +119,9 @@ def test_a_fine_tuned_model_is_not_taken_for_the_one_it_came_from() -> None:
 def test_a_name_that_nothing_matches_finds_no_profile() -> None:
     assert find_profile((profile("gpt-4o"),), "qwen3-32b") is None
     assert find_profile((), "gpt-4o") is None
+
+
+def test_a_configured_limit_comes_before_what_works_and_that_before_what_is_accepted() -> None:
+    plain = replace(profile("m"), context_limit=200)
+    known = replace(plain, effective_limit=100)
+    assert (plain.limit(None), known.limit(None), known.limit(50)) == (200, 100, 50)

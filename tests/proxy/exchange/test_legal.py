@@ -152,6 +152,17 @@ def test_where_what_is_in_force_cannot_be_made_again_the_original_goes() -> None
     assert masked(CHAT, restarted.turn(CHAT, work(5)).body) == 0
 
 
+def test_where_the_original_goes_nothing_counts_as_kept_out_of_it() -> None:
+    replica = Replica()
+    known = replica.session(CHAT, work(3))[-1].planned
+    assert known is not None and known.plan.in_force
+    known.turn.rewritten.clear()
+    request = Request("api", Careless(CHAT.dialect, "id"), CHAT.path, CHAT.body(work(4)), credential=b"key")  # type: ignore[arg-type]
+    sent = run(prepare(request, replica.context, replica.now + 10))
+    assert sent.body is request.body and sent.plan is not None
+    assert sent.plan.in_force == () and sent.plan.sent.tokens == sent.plan.sent.received_tokens
+
+
 def test_a_message_that_cannot_be_replaced_is_not_sent_half_changed() -> None:
     replica = Replica()
 

@@ -20,7 +20,7 @@ from proxy.replay.wire import script
 from .sessions import count, marked_profile, policy, profile, trace
 
 SIZES = st.lists(st.sampled_from([5, 80, 150, 400, 900]), min_size=3, max_size=6)
-LIMITED = Breakpoints(minimum=20, lookback=20, ttl=300.0, automatic=True, assistant_markable=False)
+LIMITED = Breakpoints(minimum=20, lookback=20, ttl=300.0, automatic=True)
 
 
 def cost(stage: Stage, masking: Policy, moments: Sequence[int]) -> float:
