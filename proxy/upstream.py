@@ -48,6 +48,8 @@ class Upstream:
     profile: str | None = None
     http2: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
+    ca_file: str | None = None
+    """Authorities of one's own, in PEM form, that count besides the public ones."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -131,14 +133,22 @@ class Pool:
 def open_transport(upstream: Upstream, trusted: ssl.SSLContext | None = None) -> httpx.AsyncBaseTransport:
     """aiohttp for HTTP/1.1 (several times the throughput: bench/relay.py); httpx's own where HTTP/2 is asked for.
 
-    `trusted`: whose certificates count, where that is not the public authorities."""
-    verify = trusted or True
+    `trusted`: whose certificates count, where that is not what the upstream says."""
+    verify = trusted or authorities(upstream.ca_file)
     limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE)
     if upstream.http2:
         return httpx.AsyncHTTPTransport(verify=verify, http2=True, trust_env=False, limits=limits)
     from proxy.transport import RawTransport
 
     return RawTransport(verify=verify, trust_env=False, limits=limits)
+
+
+def authorities(ca_file: str | None) -> ssl.SSLContext:
+    """Whose certificates count: the public authorities that httpx brings, and those of a file."""
+    context = httpx.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 def open_pools(upstreams: tuple[Upstream, ...], trusted: ssl.SSLContext | None = None) -> Mapping[str, Pool]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from proxy.config.authorities import check_authorities
 from proxy.config.layers import Override, base, lay, merge, variables
 from proxy.config.named import named_policies
 from proxy.config.nodes import ConfigErrors, Entry, Scalar, Table
@@ -19,7 +20,7 @@ from proxy.config.paths import Paths
 from proxy.config.policies import read_text
 from proxy.config.resolve import check, resolve_routes
 from proxy.config.secrets import check_admin, secret, secret_text
-from proxy.config.settings import Archive, File, Settings, Timeouts, UpstreamEntry, Url
+from proxy.config.settings import Archive, File, Settings, UpstreamEntry, Url
 from proxy.config.typed import convert
 from proxy.config.yaml_tree import read_table
 
@@ -57,6 +58,7 @@ def load_settings(request: Request) -> Settings:
     folder = request.file.parent if request.file else Path()
     paths = Paths(table, folder, request.environ)
     named = named_policies(parsed, table, folder)
+    check_authorities(parsed, paths)
     settings = Settings(
         host=parsed.host,
         port=parsed.port,
@@ -66,7 +68,7 @@ def load_settings(request: Request) -> Settings:
         tenant_key=secret("tenant_key", paths.of(parsed.tenant_key_file, "tenant_key_file"), request.environ),
         allowed_hosts=parsed.allowed_hosts,
         workers=parsed.workers,
-        upstreams=tuple(_upstream(name, entry, parsed.timeouts) for name, entry in parsed.upstreams.items()),
+        upstreams=tuple(_upstream(name, entry, parsed, paths) for name, entry in parsed.upstreams.items()),
         store=_store(parsed, paths),
         archive=_archive(parsed.archive, paths),
         record=paths.of(parsed.record, "record"),
@@ -110,7 +112,7 @@ def _with_names(table: Table) -> Table:
     return Table({**table.entries, "policies": policies}, table.place)
 
 
-def _upstream(name: str, entry: UpstreamEntry, timeouts: Timeouts) -> "Upstream":
+def _upstream(name: str, entry: UpstreamEntry, parsed: File, paths: Paths) -> "Upstream":
     from proxy import upstream  # here, for the reason that settings.py gives
 
     return upstream.Upstream(
@@ -119,7 +121,8 @@ def _upstream(name: str, entry: UpstreamEntry, timeouts: Timeouts) -> "Upstream"
         dialect=entry.dialect,
         profile=entry.profile,
         http2=entry.http2,
-        timeouts=upstream.Timeouts(**msgspec.structs.asdict(entry.timeouts or timeouts)),
+        timeouts=upstream.Timeouts(**msgspec.structs.asdict(entry.timeouts or parsed.timeouts)),
+        ca_file=paths.of(entry.ca_file, "upstreams", name, "ca_file") or paths.of(parsed.ca_file, "ca_file"),
     )
 
 

@@ -44,6 +44,8 @@ class UpstreamEntry(Struct, frozen=True, forbid_unknown_fields=True):
     profile: str | None = None
     """Name of the profile to use for every model here, for instance of a self-hosted engine."""
     http2: bool = False
+    ca_file: str | None = None
+    """null: that of the top level."""
     timeouts: Timeouts | None = None
     """null: those of the top level."""
 
@@ -88,6 +90,8 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     """Host names, besides loopback and `host`, under which clients may address Holdfast."""
     workers: int = 1
     upstreams: dict[str, UpstreamEntry] = {}
+    ca_file: str | None = None
+    """Certificates (PEM) of authorities that count besides the public ones: a company's own, for instance."""
     store: str = "sqlite:///~/.local/state/holdfast/state.db"
     """memory:, sqlite:///FILE or redis://HOST:PORT/DB. One with a password: HOLDFAST_STORE, or `store_file`."""
     store_file: str | None = None

@@ -1,4 +1,4 @@
-"""A TLS upstream with a certificate of its own making, speaking HTTP/1.1 or HTTP/2."""
+"""TLS upstreams with a certificate of their own making, one speaking HTTP/1.1, one HTTP/2."""
 
 import asyncio
 import shutil
@@ -55,6 +55,34 @@ class Http2(asyncio.Protocol):
         self.engine.send_headers(stream, [(":status", "200"), ("content-type", "text/event-stream"), ("x-up", "1")])
         self.engine.send_data(stream, b"data: 1\n\n")
         self.engine.send_data(stream, b"data: 2\n\n", end_stream=True)
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class Http1(asyncio.Protocol):
+    """Gives the same answer to everything that is sent in one piece."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(self.answer)
+
+
+@asynccontextmanager
+async def tls_upstream(cert: Path, key: Path, answer: bytes = ANSWER) -> AsyncIterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Http1(answer), "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.upstream import Upstream
+from proxy.upstream import Upstream, authorities
 from tests.proxy.running import proxy, scenario
-from tests.proxy.secure import certificate, http2_upstream, needs_openssl
+from tests.proxy.secure import certificate, http2_upstream, needs_openssl, tls_upstream
 from tests.proxy.wire import Wire, agent, answering, json_answer, request, upstream
 
 
@@ -22,6 +22,20 @@ async def test_a_certificate_that_nobody_vouches_for_is_502_and_gets_no_credenti
             await client.send(request(extra=b"x-api-key: canary\r\n"))
             reply = await client.reply()
             assert reply.status == 502 and not seen
+
+
+@needs_openssl
+@scenario
+async def test_an_authority_of_ones_own_counts_besides_the_public_ones(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    assert authorities(str(cert)).cert_store_stats()["x509"] == authorities(None).cert_store_stats()["x509"] + 1
+    async with (
+        tls_upstream(cert, key) as url,
+        proxy(Upstream("anthropic", url, ca_file=str(cert))) as running,
+        agent(running.port) as client,
+    ):
+        await client.send(request())
+        assert (await client.reply()).status == 200
 
 
 @needs_openssl
