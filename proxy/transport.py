@@ -2,13 +2,14 @@
 
 `httpx_aiohttp.AiohttpTransport` lends its construction and its place in httpx. How it sends is
 replaced, because it (0.2.0) would: re-quote the path, merge repeated headers, add Accept,
-Accept-Encoding and User-Agent, keep one tenant's cookies for the next, and report a lost connection as a
-connect timeout. Rules of this room: bytes in, bytes out, an httpx.TransportError on failure.
-It must not know upstreams or their configuration.
+Accept-Encoding and User-Agent, state a length where there is no body, keep one tenant's cookies for the
+next, and report a lost connection as a connect timeout. Rules of this room: bytes in, bytes out, an
+httpx.TransportError on failure. It must not know upstreams or their configuration.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import httpx
@@ -60,6 +61,14 @@ class RawStream(httpx.AsyncByteStream):
             self._response.close()
 
 
+class RawRequest(aiohttp.ClientRequest):
+    """Without the `Content-Length: 0` that aiohttp states for a DELETE or a POST that has no body."""
+
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        if body is not None:
+            super().update_body_from_data(body, _stacklevel)
+
+
 class RawTransport(AiohttpTransport):
     """See the module."""
 
@@ -71,6 +80,7 @@ class RawTransport(AiohttpTransport):
                     keepalive_timeout=self.limits.keepalive_expiry,
                     ssl=self.ssl_context,
                 ),
+                request_class=RawRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=ADDED_BY_DEFAULT,

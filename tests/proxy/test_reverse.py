@@ -53,16 +53,17 @@ async def test_path_and_query_reach_the_upstream_as_received(target: bytes) -> N
         assert up.requests[0].line == b"GET /base" + target.partition(b"#")[0] + b" HTTP/1.1"
 
 
-@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"PUT"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"PURGE"])
 @scenario
-async def test_every_method_passes(method: bytes) -> None:
+async def test_a_request_without_a_body_passes_with_the_length_it_states_or_none(method: bytes) -> None:
     async with (
         upstream(answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")) as up,
         proxy(Upstream("openai", up.url)) as running,
     ):
-        reply = await ask(running.port, request(b"/v1/files/f", b"", method=method), method=method)
-        assert reply.status == 200
-        assert up.requests[0].line == method + b" /v1/files/f HTTP/1.1"
+        for length in (b"", b"content-length: 0\r\n"):
+            sent = b"%b /v1/files/f HTTP/1.1\r\nhost: proxy\r\n%b\r\n" % (method, length)
+            assert (await ask(running.port, sent, method=method)).status == 200
+            assert up.requests[-1].head == sent.replace(b"proxy", b"127.0.0.1:%d" % up.port)
 
 
 @scenario
