@@ -7,49 +7,32 @@ module but what starts the server.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from policies.core.usage import Usage
 from proxy import exchange, identity
 from proxy.deadline import Cause, Deadline, Expired
 from proxy.dialects import Dialect
 from proxy.downstream import Downstream, Gone, TooLong
-from proxy.encodings import decode
-from proxy.errors import DialectError, UpstreamError
-from proxy.headers import Pair, first, for_edited, request_headers, values, with_length
+from proxy.errors import UpstreamError
+from proxy.headers import Pair, first, for_edited, request_headers, with_length
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits, has_body, refusal, stated_length
 from proxy.observer import Answered, Observer, Unobserved
 from proxy.probes import Ready, always_ready, probe
-from proxy.relay import CLIENT_CLOSED, Answer, OpenTap, relay
+from proxy.relay import CLIENT_CLOSED, Answer, relay
 from proxy.routes import Route, Routes, family_of
-from proxy.tap import Silent, Tap, open_tap
+from proxy.tap import Tap
+from proxy.turns import Asked, Prepare, Settle, Turns, added
 from proxy.upstream import Outgoing, PassingBody, Pool, WholeBody
 
 log = logging.getLogger("holdfast.reverse")
 
 JSON: Pair = (b"content-type", b"application/json")
 TEXT: Pair = (b"content-type", b"text/plain; charset=utf-8")
-PASSTHROUGH = "x-holdfast-passthrough"
-
-Prepare = Callable[[exchange.Request, exchange.Context, float], Awaitable[exchange.Prepared]]
-
-
-class Settle(Protocol):
-    async def __call__(
-        self,
-        prepared: exchange.Prepared,
-        context: exchange.Context,
-        usage: Usage | None,
-        now: float,
-        *,
-        status: int = 200,
-    ) -> None: ...
 
 
 @dataclass(slots=True)
@@ -80,11 +63,11 @@ class ReverseProxy:
         prepare: Prepare = exchange.prepare,
         settle: Settle = exchange.settle,
     ) -> None:
-        self._routes, self._pools, self._context, self._clock = routes, pools, context, clock
+        self._routes, self._pools, self._ready = routes, pools, ready
         self._limits = limits or Limits()
         self.lifecycle = lifecycle or Lifecycle()
         self._observer = observer or Unobserved()
-        self._ready, self._prepare, self._settle = ready, prepare, settle
+        self._turns = Turns(context, clock, self._limits, self.lifecycle, self._observer, prepare, settle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,11 +122,13 @@ class ReverseProxy:
         passage.body_in = _now()
         async with downstream.attended(deadline, upstream.timeouts.write):
             outgoing = await self._planned(passage, wire) if passage.dialect else self._passing(passage, deadline)
-            prepared = passage.prepared
-            extra = tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
             passage.sent_up = _now()
-            tap = self._tap(passage.dialect)
-            await relay(self._pools[upstream.name], outgoing, downstream, deadline, extra, tap, passage.answer)
+            pool, extra = self._pools[upstream.name], added(passage.prepared)
+
+            def tap(status: int, headers: Sequence[Pair]) -> Tap:
+                return self._turns.tap(passage.dialect, status, headers)
+
+            await relay(pool, outgoing, downstream, deadline, extra, tap, passage.answer)
 
     async def _whole_body(self, passage: Passage, deadline: Deadline) -> bytes:
         """The body where it is looked into, or where there is none; others pass later, chunk by chunk."""
@@ -155,14 +140,6 @@ class ReverseProxy:
         wire = await downstream.whole_body(deadline)
         deadline.allow(passage.route.upstream.timeouts.first_byte, Cause.FIRST_BYTE)
         return wire
-
-    def _tap(self, dialect: Dialect | None) -> OpenTap:
-        limit = self._limits.answer_bytes
-
-        def for_answer(status: int, headers: Sequence[Pair]) -> Tap:
-            return open_tap(dialect, status, headers, limit) if dialect else Silent()
-
-        return for_answer
 
     def _passing(self, passage: Passage, deadline: Deadline) -> Outgoing:
         """A request that nothing looks into."""
@@ -185,28 +162,10 @@ class ReverseProxy:
         return Outgoing(downstream.method, route.target, for_edited(headers, len(body)), WholeBody(body))
 
     async def _prepared(self, passage: Passage, wire: bytes) -> exchange.Prepared:
-        coding = b",".join(values(passage.downstream.headers, b"content-encoding"))
-        try:
-            body = await asyncio.to_thread(decode, wire, coding, self._limits.body_bytes) if coding else wire
-        except DialectError as error:
-            log.warning("a request passes through: %s", error.reason)
-            request = self._request(passage, wire)
-            return exchange.Prepared(request, request.body, ((PASSTHROUGH, error.reason),), passthrough=error.reason)
-        return await self._prepare(self._request(passage, body), self._context, self._clock())
-
-    def _request(self, passage: Passage, body: bytes) -> exchange.Request:
         assert passage.dialect is not None
-        headers = passage.downstream.headers
-        return exchange.Request(
-            upstream=passage.route.upstream.name,
-            dialect=passage.dialect,
-            path=passage.route.path,
-            body=body,
-            credential=identity.credential(headers, passage.downstream.query),
-            session=identity.session(headers),
-            agent=identity.agent(headers),
-            policy=identity.policy(headers),
-        )
+        route, downstream = passage.route, passage.downstream
+        asked = Asked(route.upstream.name, passage.dialect, route.path, downstream.query, downstream.headers)
+        return await self._turns.prepared(asked, wire)
 
     async def _expired(self, passage: Passage, cause: Cause) -> None:
         answer, name = passage.answer, passage.route.upstream.name
@@ -223,13 +182,8 @@ class ReverseProxy:
     def _account(self, passage: Passage) -> None:
         status = passage.answer.status or CLIENT_CLOSED
         if prepared := passage.prepared:
-            self.lifecycle.hold(self._settled(prepared, passage.answer.tap, status), "settle")
+            self._turns.over(prepared, passage.answer.tap, status)
         self._observer.answered(_answered(passage, status, _now()))
-
-    async def _settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
-        began = _now()
-        await self._settle(prepared, self._context, tap.usage(), self._clock(), status=status)
-        self._observer.settled(prepared, _now() - began)
 
     async def _refuse(
         self, downstream: Downstream, route: Route | None, dialect: Dialect | None, status: int, message: str

@@ -29,8 +29,9 @@ from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
 from proxy.probes import Ready
 from proxy.recorder import Recorder
-from proxy.reverse import Prepare, ReverseProxy, Settle
+from proxy.reverse import ReverseProxy
 from proxy.routes import Routes
+from proxy.turns import Prepare, Settle
 from proxy.upstream import open_pools
 
 Clock = Callable[[], float]
