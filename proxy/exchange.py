@@ -50,6 +50,8 @@ class Request:
     agent: str = "unknown"
     policy: str = ""
     """Policy asked for by header: a configured name, "off", or empty."""
+    signed: bool = False
+    """A signature covers the body: it is measured, never edited, and nothing is remembered of it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,6 +156,8 @@ def tenant_of(context: Context, credential: bytes) -> bytes:
 
 
 async def _prepare(request: Request, context: Context, now: float) -> Prepared:
+    if request.signed:
+        raise DialectError("signed_body")
     tenant = tenant_of(context, request.credential)
     reader = Reader(
         context.memo,

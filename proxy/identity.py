@@ -3,6 +3,10 @@
 Rules of this room: pure. The credential is the *whole* of what authenticates (a peer keyed a cache on
 `token[:20]`: LiteLLM CVE-2026-35030), is returned once for hashing, and is never shortened, logged or
 used to route. Session and agent are claims: they name and group, they grant nothing.
+
+A signature is no credential to keep state under. It is another on every request, and what is the same in
+all of them, the name of the key, is no secret: anybody could claim it, for signatures are checked
+upstream and not here. So nothing is remembered of a signed request.
 """
 
 import re
@@ -11,6 +15,9 @@ from collections.abc import Sequence
 from proxy.headers import Pair, first, values
 
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
+
+SIGNATURE = b"aws4-"
+"""How an `Authorization` over the whole request begins (AWS Signature Version 4), lower case."""
 
 SESSIONS = (b"session-id", b"session_id", b"x-session-id", b"thread-id")
 """Codex, older Codex, opencode, and Codex again, in the order they are believed."""
@@ -47,6 +54,16 @@ def credential(headers: Sequence[Pair], query: bytes) -> bytes:
     parts = [name + b"=" + value for name in CREDENTIALS for value in values(headers, name)]
     parts += [field for field in query.split(b"&") if field.startswith(b"key=")]
     return b"\0".join(parts)
+
+
+def shared(upstream: str) -> bytes:
+    """In place of a credential, where all who use an upstream are one tenant. No credential is equal to it."""
+    return b"upstream=" + upstream.encode()
+
+
+def signed(headers: Sequence[Pair], query: bytes = b"") -> bool:
+    """Whether a signature covers the body: with one byte changed the request would be refused."""
+    return first(headers, b"authorization").lower().startswith(SIGNATURE) or b"X-Amz-Signature=" in query
 
 
 def session(headers: Sequence[Pair]) -> str:

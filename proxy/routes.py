@@ -7,9 +7,10 @@ choose *between* configured upstreams, for paths that several providers share.
 * `/{upstream}/...` goes to that upstream, less the prefix;
 * a path of one provider (`/v1/messages`, `/v1/chat/completions`, `/v1beta/...`) goes to that family's
   default upstream: the one named like the family, else the first of it;
-* `/v1/models` and whatever else no prefix decides goes by the credential's header to Anthropic or
-  Gemini, by the user agent for Claude Code's probe (`HEAD /` from its Bun runtime), else to OpenAI;
-* where that family is not configured, to the first upstream.
+* `/v1/models` and whatever else no prefix decides goes by the credential's header to Anthropic, Gemini
+  or Bedrock, by the user agent for Claude Code's probe (`HEAD /` from its Bun runtime), else to OpenAI;
+* where that family is not configured, to the first upstream; but what is meant for a cloud, whose
+  credentials open more than models, goes there or nowhere.
 """
 
 import re
@@ -18,11 +19,15 @@ from dataclasses import dataclass
 
 from proxy.dialects import Dialect
 from proxy.headers import Pair, first
+from proxy.identity import signed
 from proxy.upstream import Upstream
 
 ANTHROPIC, OPENAI, GEMINI = "anthropic", "openai", "gemini"
+VERTEX, BEDROCK = "vertex", "bedrock"
 
-RESERVED = frozenset({"v1", "v1beta", "healthz", "readyz"})
+CLOUDS = frozenset({VERTEX, BEDROCK})
+
+RESERVED = frozenset({"v1", "v1beta", "v1beta1", "model", "healthz", "readyz"})
 """First segments that providers or Holdfast itself use: no upstream can be named so."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,6 +42,9 @@ OWN_PATHS: tuple[tuple[bytes, str], ...] = (
     (b"/v1/embeddings", OPENAI),
     (b"/v1beta", GEMINI),
     (b"/upload/v1beta", GEMINI),
+    (b"/v1/projects", VERTEX),
+    (b"/v1beta1", VERTEX),
+    (b"/model", BEDROCK),
 )
 """Paths, and everything below them, that one provider alone answers."""
 
@@ -65,14 +73,15 @@ class Routes:
         self._named = {upstream.name.encode(): upstream for upstream in upstreams}
         self._first = next(iter(upstreams), None)
         self._dialects = tuple(dialects)
-        self._families = {name: _default(upstreams, name) for name in (ANTHROPIC, OPENAI, GEMINI)}
+        self._families = {name: _default(upstreams, name) for name in (ANTHROPIC, OPENAI, GEMINI, *CLOUDS)}
 
     def find(self, raw_path: bytes, query: bytes | None, headers: Sequence[Pair]) -> Route | None:
         """Where this request goes; None where nothing is configured for it. `query` is None where there is no `?`."""
         name, slash, rest = raw_path[1:].partition(b"/")
         if upstream := self._named.get(name):
             return _route(upstream, slash + rest or b"/", query)
-        upstream = self._families.get(family(raw_path, headers)) or self._first
+        meant = family(raw_path, headers)
+        upstream = self._families[meant] or (None if meant in CLOUDS else self._first)
         return _route(upstream, raw_path, query) if upstream else None
 
     def dialect(self, route: Route, method: str) -> Dialect | None:
@@ -92,6 +101,8 @@ def family(raw_path: bytes, headers: Sequence[Pair]) -> str:
     for prefix, owner in OWN_PATHS:
         if raw_path == prefix or raw_path.startswith((prefix + b"/", prefix + b":")):
             return owner
+    if signed(headers):
+        return BEDROCK
     for name, owner in MARKS:
         if first(headers, name):
             return owner

@@ -10,6 +10,7 @@ It must not know dialects, plans or what is in a body.
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,6 +51,8 @@ class Upstream:
     timeouts: Timeouts = field(default_factory=Timeouts)
     ca_file: str | None = None
     """Authorities of one's own, in PEM form, that count besides the public ones."""
+    tenant: Literal["credential", "upstream"] = "credential"
+    """What tells tenants apart: the credential, or nothing, where all who reach this upstream are one."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -13,7 +13,7 @@ import msgspec
 from proxy.config.nodes import ConfigErrors, Entry, Items, Node, Place, Scalar, Table, overlay
 from proxy.config.settings import File
 from proxy.config.typed import nearest
-from proxy.config.upstreams import BUILT_IN
+from proxy.config.upstreams import BUILT_IN, PRESETS
 from proxy.config.yaml_tree import read, scalar
 
 PREFIX = "HOLDFAST_"
@@ -26,6 +26,7 @@ NOT_SETTINGS = ("config", "policy")
 # HOLDFAST_SERVICE_HOST, HOLDFAST_PORT=tcp://10.0.0.1:8787, HOLDFAST_PORT_8787_TCP_ADDR and so on
 _SERVICE_LINK = re.compile(r"HOLDFAST_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
+_BUILT_IN = Place("built in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,26 @@ class Override:
 
 def base() -> Table:
     """The lowest layer: the built-in upstreams."""
-    place = Place("built in")
-    table = Table({}, place)
+    table = Table({}, _BUILT_IN)
     for name, keys in BUILT_IN.items():
-        for key, value in keys.items():
-            table = overlay(table, ("upstreams", name, key), Scalar(value, value, place))
+        table = _filled(table, name, keys)
+    return table
+
+
+def with_presets(table: Table) -> Table:
+    """The table with what is known of the upstreams that it names, where it does not say otherwise."""
+    for name, keys in PRESETS.items():
+        named = table.at(("upstreams", name))
+        if named and isinstance(named.node, Table):
+            table = _filled(table, name, keys)
+    return table
+
+
+def _filled(table: Table, name: str, keys: Mapping[str, str]) -> Table:
+    for key, value in keys.items():
+        path = ("upstreams", name, key)
+        if table.at(path) is None:
+            table = overlay(table, path, Scalar(value, value, _BUILT_IN))
     return table
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from proxy.config.authorities import check_authorities
-from proxy.config.layers import Override, base, lay, merge, variables
+from proxy.config.layers import Override, base, lay, merge, variables, with_presets
 from proxy.config.named import named_policies
 from proxy.config.nodes import ConfigErrors, Entry, Scalar, Table
 from proxy.config.paths import Paths
@@ -90,7 +90,7 @@ def _table(request: Request) -> Table:
         written = read_table(read_text(request.file), str(request.file))
         _refuse_password(written)
         table = merge(table, written)
-    table = lay(table, (*variables(request.environ), *request.flags))
+    table = with_presets(lay(table, (*variables(request.environ), *request.flags)))
     origin = "--policy" if request.policy else "HOLDFAST_POLICY"
     policy = request.policy or request.environ.get(origin, "")
     return lay(table, [Override(("routes",), json.dumps([{"policy": policy}]), origin)] if policy else [])
@@ -120,6 +120,7 @@ def _upstream(name: str, entry: UpstreamEntry, parsed: File, paths: Paths) -> "U
         entry.url.rstrip("/"),
         dialect=entry.dialect,
         profile=entry.profile,
+        tenant=entry.tenant,
         http2=entry.http2,
         timeouts=upstream.Timeouts(**msgspec.structs.asdict(entry.timeouts or parsed.timeouts)),
         ca_file=paths.of(entry.ca_file, "upstreams", name, "ca_file") or paths.of(parsed.ca_file, "ca_file"),

@@ -16,7 +16,7 @@ from proxy.config.settings import File
 from proxy.config.typed import nearest
 from proxy.errors import ConfigError
 
-RESERVED = ("v1", "v1beta", "healthz", "readyz")
+RESERVED = ("v1", "v1beta", "v1beta1", "model", "healthz", "readyz")
 """First parts of paths that mean something already, so no upstream can be called so."""
 
 

@@ -43,6 +43,8 @@ class UpstreamEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """null: decided by the path of each request."""
     profile: str | None = None
     """Name of the profile to use for every model here, for instance of a self-hosted engine."""
+    tenant: Literal["credential", "upstream"] = "credential"
+    """Whose state a request's is: of its credential, or one for all who use this upstream, where credentials change."""
     http2: bool = False
     ca_file: str | None = None
     """null: that of the top level."""

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.headers import Pair
-from proxy.identity import agent, credential, policy, session
+from proxy.identity import CREDENTIALS, agent, credential, policy, session, shared, signed
 
 
 def test_credentials_that_share_a_long_prefix_differ() -> None:
@@ -28,6 +28,31 @@ def test_no_other_set_of_values_gives_the_same_credential() -> None:
 
 def test_a_query_key_inside_another_value_is_not_a_key() -> None:
     assert credential((), b"monkey=1&x=key=2") == b""
+
+
+SIGNED = b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host, "
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "expected"),
+    [
+        (((b"Authorization", SIGNED + b"Signature=00"),), b"", True),
+        (((b"authorization", b"AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/"),), b"", True),
+        ((), b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00", True),
+        (((b"authorization", b"Bearer bedrock-api-key-AWS4-"),), b"", False),
+        (((b"x-amz-security-token", b"t"),), b"x=X-Amz-Signature", False),
+    ],
+)
+def test_a_request_is_signed_where_a_signature_covers_its_body(
+    headers: tuple[Pair, ...], query: bytes, expected: bool
+) -> None:
+    assert signed(headers, query) is expected
+
+
+def test_no_credential_passes_for_the_one_tenant_of_a_shared_upstream() -> None:
+    forged = [credential(((name, b"upstream=vertex"),), b"") for name in CREDENTIALS]
+    forged += [credential((), b"key=upstream=vertex"), credential((), b"upstream=vertex"), credential((), b"")]
+    assert shared("vertex") not in forged and shared("vertex") != shared("azure")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ CONFIGURED = (
     Upstream("anthropic", "https://anthropic.test", "anthropic_messages"),
     Upstream("openai", "https://openai.test", "openai_chat"),
     Upstream("gemini", "https://gemini.test", "gemini"),
+    Upstream("vertex", "https://vertex.test"),
+    Upstream("bedrock", "https://bedrock.test"),
 )
 
 
@@ -40,6 +42,11 @@ def found(path: bytes, *headers: Pair, upstreams: tuple[Upstream, ...] = CONFIGU
         (b"/", ((b"user-agent", b"Bun/1.4.0"),), "anthropic"),
         (b"/", (), "openai"),
         (b"/v1/messagesque", (), "openai"),
+        (b"/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict", (), "vertex"),
+        (b"/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent", (), "vertex"),
+        (b"/v1beta1/publishers/google/models/m:streamGenerateContent", (), "vertex"),
+        (b"/model/us.anthropic.claude-opus-5-v1%3A0/converse", (), "bedrock"),
+        (b"/async-invoke", ((b"authorization", b"AWS4-HMAC-SHA256 Credential=x"),), "bedrock"),
     ],
 )
 def test_a_path_without_an_upstreams_name_goes_to_its_provider(
@@ -60,6 +67,12 @@ def test_the_upstream_named_like_the_family_is_its_default_else_the_first_of_it(
     assert found(b"/v1/chat/completions")[0] == "openai"
     assert found(b"/v1/chat/completions", upstreams=CONFIGURED[:2])[0] == "local"
     assert found(b"/v1beta/models", upstreams=CONFIGURED[:2])[0] == "local"
+
+
+@pytest.mark.parametrize("path", [b"/v1/projects/p", b"/v1beta1/projects/p", b"/model/m/invoke"])
+def test_what_is_meant_for_a_cloud_goes_there_or_nowhere(path: bytes) -> None:
+    assert Routes(CONFIGURED[:4], dialects()).find(path, None, ()) is None
+    assert Routes(CONFIGURED[:4], dialects()).find(b"/anthropic" + path, None, ()) is not None
 
 
 def test_without_upstreams_there_is_no_route() -> None:

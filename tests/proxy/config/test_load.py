@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from policies.routes import OFF, Match, Route, policy_for
 from proxy.config import ConfigErrors, Override, Request, Secret, Settings, Url, default_file, load_settings
 from proxy.config.settings import File
-from proxy.config.upstreams import BUILT_IN
+from proxy.config.upstreams import BUILT_IN, PRESETS
 from tests.proxy.config.documents import SETTINGS
 
 TOKEN = "0123456789abcdef"
@@ -72,11 +72,33 @@ def test_the_documented_file_loads(tmp_path: Path) -> None:
     assert settings.sources == (str(tmp_path / "holdfast.yaml"),)
 
 
-def test_openai_serves_two_dialects_so_it_has_none_of_its_own() -> None:
+def test_a_provider_of_several_dialects_has_none_of_its_own() -> None:
     dialects = {upstream.name: upstream.dialect for upstream in load().upstreams}
-    assert dialects["openai"] is None
-    assert (dialects["anthropic"], dialects["gemini"]) == ("anthropic_messages", "gemini")
-    assert {dialects[name] for name in ("openrouter", "deepseek", "xai", "mistral", "groq")} == {"openai_chat"}
+    assert (dialects.pop("anthropic"), dialects.pop("gemini")) == ("anthropic_messages", "gemini")
+    assert set(dialects.values()) == {None}
+
+
+def test_an_engine_on_this_machine_is_reached_only_once_it_is_configured(tmp_path: Path) -> None:
+    assert not {upstream.name for upstream in load().upstreams} & set(PRESETS)
+    assert not [upstream.name for upstream in load().upstreams if "127.0.0.1" in upstream.url]
+    text = "upstreams:\n  ollama: {}\n  vllm: {url: 'http://gpu.internal:8000', profile: vllm-cpu}\n"
+    known = {upstream.name: upstream for upstream in load(text, folder=tmp_path).upstreams}
+    assert (known["ollama"].url, known["ollama"].profile) == ("http://127.0.0.1:11434", "ollama")
+    assert (known["vllm"].url, known["vllm"].profile) == ("http://gpu.internal:8000", "vllm-cpu")
+    assert "llamacpp" not in known and next(iter(known)) == "anthropic"
+    flag = Override(("upstreams", "llamacpp", "url"), "http://127.0.0.1:8100", "--upstream")
+    assert load(flags=(flag,)).upstreams[-1].profile == "llama.cpp"
+
+
+def test_a_preset_does_not_hide_a_mistake(tmp_path: Path) -> None:
+    (error,) = errors("upstreams:\n  ollama: http://gpu.internal:1\n", folder=tmp_path)
+    assert "ollama" in error
+
+
+def test_tenants_are_told_apart_by_credential_unless_configured_otherwise(tmp_path: Path) -> None:
+    assert {upstream.tenant for upstream in load().upstreams} == {"credential"}
+    shared = load("upstreams:\n  vertex: {tenant: upstream}\n", folder=tmp_path).upstreams
+    assert [upstream.name for upstream in shared if upstream.tenant == "upstream"] == ["vertex"]
 
 
 def test_a_known_upstream_keeps_its_dialect_when_its_url_is_replaced() -> None:
@@ -253,7 +275,7 @@ def test_what_kubernetes_sets_for_a_service_called_holdfast_is_no_setting(variab
         (
             "upstreams:\n  v1: {url: http://h}\n",
             "holdfast.yaml:2: `v1` cannot name an upstream; allowed: lower-case letters, digits, `_`, `.` and `-`, "
-            "but none of v1, v1beta, healthz, readyz",
+            "but none of v1, v1beta, v1beta1, model, healthz, readyz",
         ),
         ("routes:\n  - policy: agressive\n", "holdfast.yaml:2: unknown policy `agressive`; did you mean `aggressive`?"),
         (
