@@ -1,0 +1,48 @@
+"""The report of `make test-clients`: one line a client, and out/clients.json with the same figures."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from _pytest.terminal import TerminalReporter
+
+from proxy.tables import render
+from tests.end_to_end.running import ROOT
+
+COLUMNS = (
+    "client", "version", "steps", "finished", "extends: client", "upstream", "hit rate: direct", "through",
+    "USD: direct", "through", "masked", "s: direct", "through",
+)  # fmt: skip
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    rows = list(_figures(terminalreporter))
+    if not rows:
+        return
+    target = ROOT / "out" / "clients.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(rows, indent=2) + "\n")
+    terminalreporter.section("clients: as they send, and as the provider receives")
+    terminalreporter.write_line(render(COLUMNS, [_row(row) for row in rows], width=240))
+
+
+def _figures(terminalreporter: TerminalReporter) -> Iterator[dict[str, Any]]:
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            yield from (json.loads(str(value)) for name, value in report.user_properties if name == "client")
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    most = row["with_predecessor"]
+    return (
+        row["client"],
+        row["version"],
+        str(row["steps"]),
+        "yes" if row["finished"] else "NO",
+        f"{row['extends_client']}/{most}",
+        f"{row['extends_upstream']}/{most}",
+        *(f"{row['hit_rate'][side]:.1%}" for side in ("direct", "through")),
+        *(f"{row['cost_usd'][side]:.4f}" for side in ("direct", "through")),
+        str(row["masked"]),
+        *(f"{row['seconds'][side]:.1f}" for side in ("direct", "through")),
+    )
