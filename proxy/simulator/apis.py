@@ -17,6 +17,26 @@ from proxy.simulator.refusals import Refusal
 from proxy.simulator.seals import Seals
 
 
+class Connection:
+    """What one WebSocket connection remembers: the newest answer of each lane, with all that stands before it."""
+
+    def __init__(self, opened: float) -> None:
+        self.opened = opened
+        self.lane = ""
+        """Of the message at hand; empty for the one without a name."""
+        self.lanes: set[str] = set()
+        self._newest: dict[str, tuple[str, tuple[Any, ...]]] = {}
+
+    def keep(self, name: str, items: tuple[Any, ...]) -> None:
+        self._newest[self.lane] = (name, items)
+
+    def recall(self, name: str) -> tuple[Any, ...] | None:
+        return next((items for kept, items in self._newest.values() if kept == name), None)
+
+    def forget(self, name: object) -> None:
+        self._newest = {lane: kept for lane, kept in self._newest.items() if kept[0] != name}
+
+
 class Call(Struct, frozen=True):
     """A request before its body is understood. Header names are lower case."""
 
@@ -24,6 +44,8 @@ class Call(Struct, frozen=True):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    connection: Connection | None = None
+    """Where it came as a message of a WebSocket."""
 
     @property
     def credential(self) -> str:
@@ -54,6 +76,7 @@ class Desk(Struct, frozen=True):
     seals: Seals
     count: Count
     memory: Memory
+    connection: Connection | None = None
 
 
 class Asked(Struct, frozen=True):

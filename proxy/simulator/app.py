@@ -24,6 +24,7 @@ from proxy.simulator.prompt import Count, four_bytes_a_token
 from proxy.simulator.records import Log, Record
 from proxy.simulator.refusals import Refusal
 from proxy.simulator.service import Reply, Service, refused
+from proxy.simulator.sockets import SocketDoor
 
 
 def create(
@@ -42,7 +43,8 @@ def create(
     async def listing(_: Request) -> JSONResponse:
         return JSONResponse(log.listing())
 
-    door = Door(Service(profiles, brain, count, key), log, clock, delays, faults)
+    service = Service(profiles, brain, count, key)
+    door = Door(service, log, clock, delays, faults, SocketDoor(service, log, clock, delays, faults))
     app = Starlette(routes=[Route("/_simulator/log", listing), Mount("/", app=door)])
     app.state.log = log
     return app
@@ -51,10 +53,22 @@ def create(
 class Door:
     """The ASGI side of the service."""
 
-    def __init__(self, service: Service, log: Log, clock: Callable[[], float], delays: Delays, faults: Faults) -> None:
+    def __init__(
+        self,
+        service: Service,
+        log: Log,
+        clock: Callable[[], float],
+        delays: Delays,
+        faults: Faults,
+        sockets: SocketDoor,
+    ) -> None:
         self._service, self._log, self._clock, self._delays, self._faults = service, log, clock, delays, faults
+        self._sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+            return
         request = Request(scope, receive)
         now = self._clock()
         try:

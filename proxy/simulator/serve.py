@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from policies.core.profile import Profile, find_profile
 from proxy.simulator.app import create
 from proxy.simulator.brains import Brain, echo
+from proxy.simulator.nodes import BODY_LIMIT
 
 
 def run(
@@ -50,5 +51,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server(app: Starlette) -> uvicorn.Server:
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=BODY_LIMIT,
+        log_level="critical",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
     return uvicorn.Server(config)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from policies.core.profile import Profile
 from proxy.simulator.apis import Api, Asked, Call, Desk, Memory, Told
-from proxy.simulator.bills import Bill
+from proxy.simulator.bills import Bill, Reading
 from proxy.simulator.brains import Answer, Brain
 from proxy.simulator.caches import Shelves
 from proxy.simulator.fallback import profile_for
@@ -62,6 +62,7 @@ class Service:
             seals=Seals(self._key),
             count=self._count,
             memory=self._memory,
+            connection=call.connection,
         )
         try:
             body = parse(call.body, call.headers.get("content-encoding", ""))
@@ -75,6 +76,9 @@ class Service:
         return self._told(api, asked, desk, now)
 
     def _told(self, api: Api, asked: Asked, desk: Desk, now: float) -> Reply:
+        if asked.options.get("warm"):
+            told = Told(asked, Answer(), Bill(input=Reading(total=0)), now)
+            return Reply(200, api.stream_type(asked), api.stream(told, desk), _nothing, asked=asked, bill=told.bill)
         reading, keep = self._shelves.look(asked.credential, asked.model, asked.profile, asked.prompt, now)
         answer = self._answer(asked)
         reasoning = self._count(answer.reasoning)

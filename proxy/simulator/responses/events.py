@@ -11,11 +11,11 @@ Event = tuple[str, dict[str, Any]]
 
 
 def stream(told: Told, desk: Desk) -> Iterator[bytes]:
-    for number, (kind, fields) in enumerate(_events(told, desk)):
+    for number, (kind, fields) in enumerate(events(told, desk)):
         yield sse(json.dumps({"type": kind, **fields, "sequence_number": number}), kind)
 
 
-def _events(told: Told, desk: Desk) -> Iterator[Event]:
+def events(told: Told, desk: Desk) -> Iterator[Event]:
     items = output(told, desk)
     yield "response.created", {"response": begun(told)}
     yield "response.in_progress", {"response": begun(told)}

@@ -47,7 +47,8 @@ def _stored(body: Node, call: Call, memory: Memory) -> tuple[Node, ...]:
     before = body.get("previous_response_id")
     if before is None:
         return ()
-    found = memory.items.get((call.credential, before.text()))
+    recent = call.connection.recall(before.text()) if call.connection is not None else None
+    found = recent or memory.items.get((call.credential, before.text()))
     if found is None:
         raise Refusal(
             400,

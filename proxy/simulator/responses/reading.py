@@ -132,7 +132,7 @@ def _options(body: Node, items: tuple[Node, ...], bound: str, counting: bool) ->
         "summary": reasoning is not None and bool(reasoning.word("summary")),
         "encrypted": "reasoning.encrypted_content" in included,
         "store": stored,
-        "items": tuple(item.value for item in items) if stored else (),
+        "items": tuple(item.value for item in items),
         "bound": bound,
         "prewarm": cache is not None and cache.flag("prewarm"),
     }

@@ -101,15 +101,17 @@ def _blob(told: Told, desk: Desk) -> str:
 
 def remember(told: Told, items: tuple[dict[str, Any], ...], desk: Desk) -> None:
     """Stored answers can be continued by id; what reasoning led to is not accepted without it."""
-    memory, options = desk.memory, told.asked.options
+    memory, options, name = desk.memory, told.asked.options, f"resp_{told.asked.name}"
+    everything = (*options["items"], *items)
+    if desk.connection is not None:
+        desk.connection.keep(name, everything)
     if options["store"]:
-        key = (told.asked.credential, f"resp_{told.asked.name}")
-        memory.items[key] = (*options["items"], *items)
+        memory.items[told.asked.credential, name] = everything
         memory.known |= {(told.asked.credential, item["id"]): item for item in items}
     if not told.answer.reasoning:
         return
     thought = items[0]["id"]
-    if options["store"]:
+    if options["store"] or desk.connection is not None:
         memory.reasoned[f"{thought} blob"] = _blob(told, desk)
     for item in items[1:]:
         memory.reasoned[item["id"]] = thought
