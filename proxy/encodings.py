@@ -60,10 +60,10 @@ class Inflate:
 
 class Brotli:
     def __init__(self) -> None:
-        import brotli  # type: ignore[import-untyped]
+        import brotlicffi  # type: ignore[import-untyped]
 
-        self._inner = brotli.Decompressor()
-        self._error: type[Exception] = brotli.error
+        self._inner = brotlicffi.Decompressor()
+        self._error: type[Exception] = brotlicffi.error
         self._begun = False
 
     @property
@@ -73,10 +73,12 @@ class Brotli:
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._begun = True
         try:
-            yield self._inner.process(data, output_buffer_limit=PIECE)
-            # it says that it takes more input while it still holds output, so ask until nothing comes
-            while piece := self._inner.process(b"", output_buffer_limit=PIECE):
-                yield piece
+            # by pieces, for it copies all input that is left with every piece of output
+            for start in range(0, len(data), PIECE):
+                yield self._inner.process(data[start : start + PIECE], output_buffer_limit=PIECE)
+                # it says that it takes more input while it still holds output, so ask until nothing comes
+                while piece := self._inner.process(b"", output_buffer_limit=PIECE):
+                    yield piece
         except self._error as error:
             raise DialectError("undecodable_body", str(error)) from error
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anthropic
-import brotli  # type: ignore[import-untyped]
+import brotlicffi  # type: ignore[import-untyped]
 import openai
 import pytest
 from backports import zstd
@@ -200,7 +200,7 @@ def test_a_strange_body_passes_unchanged_or_is_refused(
 CODINGS = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": brotli.compress,
+    "br": brotlicffi.compress,
     "zstd": zstd.compress,
 }
 """How a client packs a body."""

@@ -4,7 +4,7 @@ import gzip
 import tracemalloc
 import zlib
 
-import brotli  # type: ignore[import-untyped]
+import brotlicffi  # type: ignore[import-untyped]
 import pytest
 from backports import zstd
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from proxy.encodings import PIECE, Bounded, decode, decoder
 from proxy.errors import DialectError
 
 MIB = 1024 * 1024
-CODINGS = {b"gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress, b"zstd": zstd.compress}
+CODINGS = {b"gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotlicffi.compress, b"zstd": zstd.compress}
 
 
 @pytest.mark.parametrize("coding", CODINGS)
