@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from metrics.events import Event
 from metrics.labels import Known
 from metrics.registry import Metrics
 from policies.core.profile import Profile
@@ -53,19 +54,19 @@ def open_recorder(settings: Settings, now: float) -> Recorder | None:
     return Recorder(Path(settings.record), f"{int(now)}-{os.getpid()}")
 
 
-def open_context(settings: Settings, live: Live, metrics: Metrics) -> Context:
+def open_context(settings: Settings, live: Live, emit: Callable[[Event], None]) -> Context:
     """What `prepare` and `settle` use. Raises ConfigError and StoreError."""
     archive = settings.archive
     backend = backend_of(settings.store)
     context = Context(
-        store=TimedStore(open_store(settings.store), backend, metrics.emit),
+        store=TimedStore(open_store(settings.store), backend, emit),
         archive=open_archive(settings.store, archive.max_bytes, archive.max_age),
         # keyed anew in each process: nobody can prepare messages whose fast hashes collide
         memo=Memo(seed=secrets.randbits(64)),
         profile=_profiles(settings),
         counter=Counters().counter,
         policy=_policies(live),
-        witness=Accounts(metrics.emit, backend),
+        witness=Accounts(emit, backend),
     )
     if settings.tenant_key is not None:
         context.tenant_key = settings.tenant_key.reveal().encode()

@@ -24,7 +24,7 @@ NOW = 1_700_000_000.0
 def context(**environ: str) -> exchange.Context:
     request = Request(environ={"HOLDFAST_STORE": "memory:", **environ})
     settings = load_settings(request)
-    return open_context(settings, Live(request, settings), open_metrics(settings))
+    return open_context(settings, Live(request, settings), open_metrics(settings).emit)
 
 
 def asked(policy: str = "", upstream: str = "anthropic") -> exchange.Request:
@@ -61,7 +61,7 @@ def test_a_reloaded_policy_is_the_one_of_the_next_request(tmp_path: Path) -> Non
     request = Request(file)
     settings = load_settings(request)
     live = Live(request, settings)
-    policy = open_context(settings, live, open_metrics(settings)).policy
+    policy = open_context(settings, live, open_metrics(settings).emit).policy
     assert policy(asked(), "m").name == "observe"
     file.write_text("routes: [{policy: aggressive}]\nstore: 'memory:'\n")
     live.poll(NOW)

@@ -1,0 +1,174 @@
+"""The proxy of one process: from settings to two listening ports, for whoever starts it.
+
+Rules of this room: this is wiring. Sockets come bound, and a clock comes as an argument; what is printed,
+logged or counted besides the metrics is the caller's, as an `Audience`.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from metrics.events import Event
+from metrics.registry import Metrics
+from policies.core.usage import Usage
+from proxy import exchange, server
+from proxy.admin import AdminApp, check_binding
+from proxy.admin_api import admin_api
+from proxy.commands.wiring import keep_pruned, open_context, open_metrics, open_recorder, readiness
+from proxy.config import Live, Request, Settings
+from proxy.counting import Counting
+from proxy.dialects.registry import DIALECTS
+from proxy.exchange import Prepared
+from proxy.lifecycle import Lifecycle
+from proxy.limits import Limits
+from proxy.probes import Ready
+from proxy.recorder import Recorder
+from proxy.reverse import ReverseProxy
+from proxy.routes import Routes
+from proxy.turns import Prepare, Settle
+from proxy.upstream import open_pools
+
+Clock = Callable[[], float]
+Answer = Callable[[Prepared, Usage | None, float, int], None]
+"""Told of each exchange before it is accounted for: what was prepared, usage, time, status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who else is told. Neither may raise."""
+
+    event: Callable[[Event], None] = lambda event: None
+    answer: Answer = lambda prepared, usage, now, status: None
+
+
+SILENT = Audience()
+
+
+async def serve(
+    settings: Settings,
+    request: Request,
+    clock: Clock,
+    traffic: socket.socket,
+    admin: socket.socket | None,
+    *,
+    started: Callable[[server.Address, server.Address | None], None],
+    audience: Audience = SILENT,
+    drain: server.Drain | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until a signal, or until `stop` is set; returns when everything is settled and closed."""
+    lifecycle = Lifecycle()
+    live = Live(request, settings)
+    metrics = open_metrics(settings)
+
+    def emit(event: Event) -> None:
+        metrics.emit(event)
+        audience.event(event)
+
+    context = open_context(settings, live, emit)
+    recorder = open_recorder(settings, clock())
+    proxy = ReverseProxy(
+        Routes(settings.upstreams, DIALECTS),
+        open_pools(settings.upstreams),
+        context,
+        clock,
+        limits=_limits(settings),
+        lifecycle=lifecycle,
+        observer=Counting(emit),
+        ready=readiness(context),
+        prepare=_watching(live),
+        settle=_telling(audience.answer, *([recorder.record] if recorder else [])),
+    )
+    pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
+    await server.serve(
+        proxy,
+        _admin_app(settings, lifecycle, metrics, live, readiness(context)),
+        traffic=traffic,
+        admin=admin,
+        lifecycle=lifecycle,
+        close=partial(_close, proxy, context, pruning, recorder),
+        drain=drain or server.Drain(patience=settings.drain),
+        started=started,
+        stop=stop,
+        connections=settings.limits.connections,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError with one clear line."""
+    try:
+        return server.listen(host, port)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise OSError(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+def open_log(settings: Settings, file: Path | None = None) -> None:
+    """Log to a file, or to standard error."""
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(filename=file, level=settings.log_level.upper(), format=form)
+    # the clients log whole URLs, and Gemini's agents put their key there; uvicorn says what server.py says better
+    for name in ("httpx", "httpcore", "aiohttp", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+async def _close(
+    proxy: ReverseProxy,
+    context: exchange.Context,
+    pruning: asyncio.Task[None],
+    recorder: Recorder | None,
+    seconds: float,
+) -> None:
+    await proxy.close(seconds)
+    pruning.cancel()
+    if recorder is not None:
+        recorder.close()
+    await context.store.close()
+    await context.archive.close()
+
+
+def _watching(live: Live) -> Prepare:
+    """`prepare`, with a look at the configuration files first: a turn begins with what is in force."""
+
+    async def prepare(request: exchange.Request, context: exchange.Context, now: float) -> exchange.Prepared:
+        live.poll(now)
+        return await exchange.prepare(request, context, now)
+
+    return prepare
+
+
+def _telling(*told: Answer) -> Settle:
+    """`settle`, after these have been told."""
+
+    async def settle(
+        prepared: exchange.Prepared, context: exchange.Context, usage: Usage | None, now: float, *, status: int = 200
+    ) -> None:
+        for tell in told:
+            tell(prepared, usage, now, status)
+        await exchange.settle(prepared, context, usage, now, status=status)
+
+    return settle
+
+
+def _admin_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, live: Live, ready: Ready) -> AdminApp:
+    check_binding(settings.admin_host, settings.admin_token.reveal() if settings.admin_token else "")
+    return AdminApp(
+        metrics.exposition,
+        mounted=admin_api(live),
+        ready=ready,
+        lifecycle=lifecycle,
+        hosts=(*settings.allowed_hosts, settings.admin_host),
+        token=settings.admin_token.reveal() if settings.admin_token else "",
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    chosen = msgspec.structs.asdict(settings.limits)
+    del chosen["connections"]  # the server's, not the application's
+    return Limits(**chosen)
