@@ -23,6 +23,8 @@ FIRST_SECONDS = 75.0
 HEAD_BYTES = 256 * 1024
 """Of a head before it is complete; the stricter limit, with a clear answer, comes after."""
 
+NO_TUNNELS = "This is no forward proxy: set the agent's base URL, or use `holdfast intercept`."
+
 
 class StrictProtocol(HttpToolsProtocol):
     """See the module."""
@@ -60,6 +62,11 @@ class StrictProtocol(HttpToolsProtocol):
         self._head_is_in()
         self.scope["extensions"] = {EXTENSION: {"target": self.url, "headers": self._cased}}
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        # what an agent asks of a forward proxy, so somebody has set HTTPS_PROXY where a base URL was meant
+        tunnel = self.parser.get_method() == b"CONNECT"
+        super().send_400_response(NO_TUNNELS if tunnel else msg)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, _with_exact_heads(app, cycle))

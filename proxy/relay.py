@@ -16,7 +16,7 @@ from proxy.deadline import Cause, Deadline
 from proxy.downstream import Downstream
 from proxy.errors import UpstreamError
 from proxy.headers import Pair, first, response_headers, valid
-from proxy.tap import Silent, Tap
+from proxy.tap import STREAMS, Silent, Tap
 from proxy.upstream import Outgoing, Pool
 
 log = logging.getLogger("holdfast.relay")
@@ -25,6 +25,8 @@ CLIENT_CLOSED = 499
 """nginx's status for an agent that left before its answer; never sent."""
 
 OpenTap = Callable[[int, Sequence[Pair]], Tap]
+Extra = Callable[[int], Sequence[Pair]]
+"""Our own headers for an answer with this status."""
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ async def relay(
     outgoing: Outgoing,
     downstream: Downstream,
     deadline: Deadline,
-    extra: Sequence[Pair],
+    extra: Extra,
     open_tap: OpenTap,
     answer: Answer,
 ) -> None:
@@ -60,9 +62,9 @@ async def relay(
         answer.first_byte = time()
         answer.status = response.status_code
         headers = response.headers.raw
-        answer.streamed = first(headers, b"content-type").startswith(b"text/event-stream")
+        answer.streamed = first(headers, b"content-type").startswith(STREAMS)
         answer.tap = open_tap(response.status_code, headers)
-        await _start(response, headers, downstream, extra)
+        await _start(response, headers, downstream, extra(response.status_code))
         answer.head_sent = time()
         await _body(response, downstream, deadline, timeouts.idle, answer)
     finally:

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from proxy import exchange, identity
+from proxy import exchange, identity, mistakes
 from proxy.deadline import Cause, Deadline, Expired
 from proxy.dialects import Dialect
 from proxy.downstream import Downstream, Gone, TooLong
@@ -33,6 +34,7 @@ log = logging.getLogger("holdfast.reverse")
 
 JSON: Pair = (b"content-type", b"application/json")
 TEXT: Pair = (b"content-type", b"text/plain; charset=utf-8")
+HINT = b"x-holdfast-hint"
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class ReverseProxy:
         self._limits = limits or Limits()
         self.lifecycle = lifecycle or Lifecycle()
         self._observer = observer or Unobserved()
+        self._hinted: set[tuple[str, str]] = set()  # bounded: upstreams times the fixed words of mistakes
         self._turns = Turns(context, clock, self._limits, self.lifecycle, self._observer, prepare, settle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,12 +126,23 @@ class ReverseProxy:
         async with downstream.attended(deadline, upstream.timeouts.write):
             outgoing = await self._planned(passage, wire) if passage.dialect else self._passing(passage, deadline)
             passage.sent_up = _now()
-            pool, extra = self._pools[upstream.name], added(passage.prepared)
+            pool = self._pools[upstream.name]
 
             def tap(status: int, headers: Sequence[Pair]) -> Tap:
                 return self._turns.tap(passage.dialect, status, headers)
 
-            await relay(pool, outgoing, downstream, deadline, extra, tap, passage.answer)
+            await relay(pool, outgoing, downstream, deadline, partial(self._extra, passage), tap, passage.answer)
+
+    def _extra(self, passage: Passage, status: int) -> tuple[Pair, ...]:
+        """What was done, and what may be wrong with the client's set-up where the provider says no."""
+        extra, route = added(passage.prepared), passage.route
+        mistake = mistakes.behind(status, route, passage.downstream.headers, self._pools)
+        if mistake is None:
+            return extra
+        if (route.upstream.name, mistake.word) not in self._hinted:
+            self._hinted.add((route.upstream.name, mistake.word))
+            log.warning("upstream `%s` answered %d, perhaps because %s", route.upstream.name, status, mistake)
+        return (*extra, (HINT, f"{mistake.word}: {mistake}".encode()))
 
     async def _whole_body(self, passage: Passage, deadline: Deadline) -> bytes:
         """The body where it is looked into, or where there is none; others pass later, chunk by chunk."""
@@ -164,7 +178,8 @@ class ReverseProxy:
     async def _prepared(self, passage: Passage, wire: bytes) -> exchange.Prepared:
         assert passage.dialect is not None
         route, downstream = passage.route, passage.downstream
-        asked = Asked(route.upstream.name, passage.dialect, route.path, downstream.query, downstream.headers)
+        upstream, shared = route.upstream.name, route.upstream.tenant == "upstream"
+        asked = Asked(upstream, passage.dialect, route.path, downstream.query, downstream.headers, shared)
         return await self._turns.prepared(asked, wire)
 
     async def _expired(self, passage: Passage, cause: Cause) -> None:

@@ -399,3 +399,43 @@ async def test_an_http_1_0_client_is_answered_and_hung_up_on() -> None:
             reply = await client.reply()
             assert reply.status == 200 and reply.body == b"{}" and await client.closed()
         assert up.requests[0].line == b"POST /v1/messages HTTP/1.1"
+
+
+@scenario
+async def test_what_may_be_behind_a_refusal_is_said_in_a_header_and_once_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = json_answer(b'{"error":"theirs"}', status=b"404 Not Found")
+    async with upstream(answer) as up, proxy(Upstream("anthropic", up.url)) as running:
+        for _ in range(2):
+            reply = await ask(running.port, request(b"/v1/v1/messages", extra=b"x-api-key: canary\r\n"))
+            hint = b"doubled_version: the client's base URL ends in /v1 and the client adds /v1; "
+            assert reply.values(b"x-holdfast-hint") == [hint + b"take /v1 off the client's base URL"]
+            assert (reply.status, reply.body) == (404, b'{"error":"theirs"}')
+        assert up.requests[0].line == b"POST /v1/v1/messages HTTP/1.1"
+        told = [record.getMessage() for record in caplog.records if "perhaps because" in record.getMessage()]
+        assert len(told) == 1 and "canary" not in caplog.text
+
+
+@scenario
+async def test_a_key_in_the_wrong_header_travels_as_it_came_and_is_hinted_at() -> None:
+    answer = json_answer(status=b"401 Unauthorized")
+    async with upstream(answer) as up, proxy(Upstream("openai", up.url)) as running:
+        reply = await ask(running.port, request(b"/v1/chat/completions", extra=b"x-api-key: canary\r\n"))
+        (hint,) = reply.values(b"x-holdfast-hint")
+        assert hint.startswith(b"key_in_wrong_header: ") and b"canary" not in reply.head
+        assert up.requests[0].values(b"x-api-key") == [b"canary"]
+
+
+@scenario
+async def test_nothing_is_hinted_at_where_the_provider_said_yes() -> None:
+    async with upstream(json_answer()) as up, proxy(Upstream("openai", up.url)) as running:
+        reply = await ask(running.port, request(b"/chat/completions", extra=b"x-api-key: k\r\n"))
+        assert (reply.status, reply.values(b"x-holdfast-hint")) == (200, [])
+
+
+@scenario
+async def test_whoever_takes_it_for_a_forward_proxy_is_told_what_to_do() -> None:
+    async with proxy(Upstream("openai", "http://127.0.0.1:9")) as running:
+        reply = await ask(running.port, b"CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com\r\n\r\n")
+        assert reply.status == 400 and b"set the agent's base URL" in reply.body
