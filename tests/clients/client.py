@@ -18,6 +18,7 @@ from typing import Any
 from proxy.simulator.brains import Answer, Brain, SeenRequest, ToolCall
 from tests.clients.sidecalls import aside
 from tests.clients.task import FINAL, STEPS, Step
+from tests.end_to_end.agents import extends
 from tests.end_to_end.running import ROOT
 
 INSTALLED = ROOT / ".clients"
@@ -71,13 +72,16 @@ class Client:
     """The answer to a request beside the main loop."""
     final: Answer = Answer(text=FINAL)
     """What the model says when all steps are done. `FINAL` must come out on standard output."""
+    extends: Callable[[bytes, bytes], bool] = extends
+    """Whether a request of the main loop extends the one before."""
     patience: float = 100.0
     """Seconds that one run may take."""
 
 
 def called(name: str, **arguments: Any) -> Answer:
-    """The model's turn that calls one tool, with a sentence before it."""
-    return Answer(text="The next step.", calls=(ToolCall(name, json.dumps(arguments)),))
+    """The model's turn that calls one tool, after some reasoning and a sentence."""
+    calls = (ToolCall(name, json.dumps(arguments)),)
+    return Answer(text="The next step.", reasoning=f"What {name} finds will tell.", calls=calls)
 
 
 def brain(client: Client, place: Place) -> Brain:

@@ -10,8 +10,9 @@ from proxy.tables import render
 from tests.end_to_end.running import ROOT
 
 COLUMNS = (
-    "client", "version", "steps", "finished", "extends: client", "upstream", "hit rate: direct", "through",
-    "USD: direct", "through", "masked", "s: direct", "through",
+    "client", "version", "model", "steps", "finished", "extends: client", "upstream", "planned breaks",
+    "hit rate: direct", "through", "USD: direct", "through", "masked", "seconds: direct", "through",
+    "all masked: count", "USD",
 )  # fmt: skip
 
 
@@ -22,8 +23,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     target = ROOT / "out" / "clients.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=2) + "\n")
-    terminalreporter.section("clients: as they send, and as the provider receives")
-    terminalreporter.write_line(render(COLUMNS, [_row(row) for row in rows], width=240))
+    terminalreporter.section("clients, as they send and as the provider receives")
+    terminalreporter.write_line(render(COLUMNS, [_row(row) for row in rows], width=300))
 
 
 def _figures(terminalreporter: TerminalReporter) -> Iterator[dict[str, Any]]:
@@ -33,16 +34,21 @@ def _figures(terminalreporter: TerminalReporter) -> Iterator[dict[str, Any]]:
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    most = row["with_predecessor"]
+    direct, through, masking = row["direct"], row["through"], row["masking"]
+    most = through["with_predecessor"]
     return (
         row["client"],
         row["version"],
+        row["model"],
         str(row["steps"]),
         "yes" if row["finished"] else "NO",
-        f"{row['extends_client']}/{most}",
-        f"{row['extends_upstream']}/{most}",
-        *(f"{row['hit_rate'][side]:.1%}" for side in ("direct", "through")),
-        *(f"{row['cost_usd'][side]:.4f}" for side in ("direct", "through")),
-        str(row["masked"]),
-        *(f"{row['seconds'][side]:.1f}" for side in ("direct", "through")),
+        f"{through['extends_client']}/{most}",
+        f"{through['extends_upstream']}/{most}",
+        str(through["planned_breaks"]),
+        *(f"{side['hit_rate']:.1%}" for side in (direct, through)),
+        *(f"{side['cost_usd']:.4f}" for side in (direct, through)),
+        str(through["masked"]),
+        *(f"{side['seconds']:.1f}" for side in (direct, through)),
+        str(masking["masked"]),
+        f"{masking['cost_usd']:.4f}",
     )

@@ -1,5 +1,11 @@
 """Every client under test, in the order in which the report names them."""
 
-from tests.clients import cli_opencode
+from tests.clients import cli_claude, cli_codex, cli_gemini, cli_opencode, cli_qwen
 
-CLIENTS = (*cli_opencode.CLIENTS,)
+CLIENTS = (
+    *cli_claude.CLIENTS,
+    *cli_codex.CLIENTS,
+    *cli_gemini.CLIENTS,
+    *cli_opencode.CLIENTS,
+    *cli_qwen.CLIENTS,
+)

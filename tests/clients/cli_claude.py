@@ -1,0 +1,46 @@
+"""Claude Code. The model's name decides its requests: newer ones think adaptively and take system messages midway.
+
+Its own traffic (telemetry, updates, the marketplace of plugins) is switched off by the variables that it documents.
+"""
+
+from proxy.simulator.brains import Answer
+from tests.clients.client import KEY, Client, Place, called
+from tests.clients.npm import binary, version_of
+from tests.clients.task import TASK, Edit, Read, Shell, Step
+
+QUIET = ("DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER", "DISABLE_ERROR_REPORTING")
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "DISABLE_TELEMETRY",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_ERROR_REPORTING",
+)
+
+
+def _words(step: Step, place: Place) -> Answer:
+    match step:
+        case Read(name):
+            return called("Read", file_path=str(place.work / name))
+        case Shell(command):
+            return called("Bash", command=command, description="One step of the task")
+        case Edit(name, old, new):
+            return called("Edit", file_path=str(place.work / name), old_string=old, new_string=new)
+
+
+def _client(name: str, model: str) -> Client:
+    return Client(
+        name=name,
+        needs=binary("claude"),
+        version=version_of("@anthropic-ai/claude-code"),
+        model=model,
+        words=_words,
+        command=lambda place: (str(binary("claude")), "-p", TASK, "--model", model, "--dangerously-skip-permissions"),
+        environ=lambda place: {
+            "ANTHROPIC_BASE_URL": place.url,
+            "ANTHROPIC_API_KEY": KEY,
+            "IS_SANDBOX": "1",  # else it refuses to skip permissions when run as root
+            **dict.fromkeys(QUIET, "1"),
+        },
+    )
+
+
+CLIENTS = (_client("claude-code", "claude-opus-4-8"), _client("claude-code-sonnet", "claude-sonnet-4-5"))
