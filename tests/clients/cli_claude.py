@@ -1,6 +1,6 @@
 """Claude Code. The model's name decides its requests: newer ones think adaptively and take system messages midway.
 
-Its own traffic (telemetry, updates, the marketplace of plugins) is switched off by the variables that it documents.
+Telemetry and updates are switched off by the variables that it documents; what else it asks its provider stays.
 """
 
 from proxy.simulator.brains import Answer
@@ -9,11 +9,6 @@ from tests.clients.npm import binary, version_of
 from tests.clients.task import TASK, Edit, Read, Shell, Step
 
 QUIET = ("DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER", "DISABLE_ERROR_REPORTING")
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-    "DISABLE_TELEMETRY",
-    "DISABLE_AUTOUPDATER",
-    "DISABLE_ERROR_REPORTING",
-)
 
 
 def _words(step: Step, place: Place) -> Answer:
