@@ -17,6 +17,9 @@ from proxy.headers import Pair, first
 
 log = logging.getLogger("holdfast.usage")
 
+STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream", b"application/x-ndjson")
+"""Content types of answers that come in parts."""
+
 
 class Tap(Protocol):
     def feed(self, chunk: bytes) -> None: ...
@@ -88,7 +91,7 @@ def open_tap(dialect: Dialect, status: int, headers: Sequence[Pair], limit: int)
     """For an answer with this head."""
     kind = first(headers, b"content-type").partition(b";")[0].strip().lower()
     coding = first(headers, b"content-encoding").strip().lower()
-    if status >= 300 or not (streamed := kind == b"text/event-stream") and b"json" not in kind:
+    if status >= 300 or not (streamed := kind in STREAMS) and b"json" not in kind:
         return Silent()
     reader = dialect.usage_reader() if streamed else Collected(dialect, limit)
     try:
