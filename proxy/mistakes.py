@@ -90,8 +90,9 @@ _ISSUERS = (
 PROVIDERS = frozenset(owner for _, owner in _ISSUERS)
 """Whose keys are known by how they begin; built-in upstreams have the same names."""
 
-API_KEY, OAUTH_TOKEN = "sk-ant-api", "sk-ant-oat"
-"""Anthropic's two credentials: the first goes into x-api-key, the second into authorization."""
+OAUTH_TOKEN = "sk-ant-oat"
+"""How Anthropic's OAuth tokens begin: they go into authorization, where API keys may go into either header
+(anthropic 2.12 sends them as Bearer, Claude Code and the AI SDK in x-api-key)."""
 
 
 def issuer(key: str) -> str:
@@ -135,7 +136,8 @@ def _of_another(key: str, upstream: str) -> Mistake | None:
 
 def _misplaced(family: str, bearer: str, api_key: str, google_key: str, path: str) -> Mistake | None:
     if family == ANTHROPIC:
-        return _misplaced_at_anthropic(bearer, api_key, path)
+        wrong = api_key.startswith(OAUTH_TOKEN)
+        return _wrong_header("x-api-key", "an OAuth token belongs into ANTHROPIC_AUTH_TOKEN") if wrong else None
     if family == GEMINI and "/openai/" not in path:
         if not google_key and (api_key or issuer(bearer) == GEMINI):
             return _wrong_header("x-api-key" if api_key else "authorization", "send it in x-goog-api-key")
@@ -143,15 +145,6 @@ def _misplaced(family: str, bearer: str, api_key: str, google_key: str, path: st
     # Messages beside another API: OpenRouter takes either header, DeepSeek and engines x-api-key
     if not bearer and (api_key or google_key) and "/messages" not in path:
         return _wrong_header("x-api-key" if api_key else "x-goog-api-key", "send it in authorization: `Bearer KEY`")
-    return None
-
-
-def _misplaced_at_anthropic(bearer: str, api_key: str, path: str) -> Mistake | None:
-    """OAuth tokens are legal as Bearer on every path, API keys only on the OpenAI-compatible one."""
-    if api_key.startswith(OAUTH_TOKEN):
-        return _wrong_header("x-api-key", "an OAuth token belongs into ANTHROPIC_AUTH_TOKEN")
-    if bearer.startswith(API_KEY) and not api_key and "/messages" in path:
-        return _wrong_header("authorization", "an API key belongs into ANTHROPIC_API_KEY")
     return None
 
 

@@ -111,7 +111,7 @@ MESSAGES, CHAT, GENERATE = "/v1/messages", "/v1/chat/completions", "/v1beta/mode
 @pytest.mark.parametrize(
     ("family", "path", "header", "expected"),
     [
-        ("anthropic", MESSAGES, bearer(b"sk-ant-api03-x"), WRONG),
+        ("anthropic", MESSAGES, bearer(b"sk-ant-api03-x"), ""),
         ("anthropic", MESSAGES, bearer(b"sk-ant-oat01-x"), ""),
         ("anthropic", CHAT, bearer(b"sk-ant-api03-x"), ""),
         ("anthropic", MESSAGES, (b"x-api-key", b"sk-ant-oat01-x"), WRONG),
