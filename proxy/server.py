@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -46,12 +47,31 @@ class Address:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
+class Port(Protocol):
+    """What serves one bound socket until it is told to exit; after uvicorn.Server."""
+
+    started: bool
+    should_exit: bool
+    """Accept nothing new, finish what is open within a bound, return."""
+    force_exit: bool
+    """And do not wait for it."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None: ...
+
+    def hurry(self) -> None:
+        """What is open has a second left."""
+        ...
+
+
 class Listener(uvicorn.Server):
-    """One port. Signals are handled once, for both."""
+    """An ASGI application's port. Signals are handled once, for both."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def hurry(self) -> None:
+        self.config.timeout_graceful_shutdown = self.config.timeout_graceful_shutdown and 1
 
 
 def listen(host: str, port: int, *, share: bool = False) -> socket.socket:
@@ -107,12 +127,40 @@ async def serve(
     stop: asyncio.Event | None = None,
     connections: int | None = 2000,
 ) -> None:
+    """`serve_port` for an ASGI application."""
+    drain = drain or Drain()
+    port = _listener(app, drain, connections)
+    await serve_port(
+        port,
+        admin_app,
+        traffic=traffic,
+        admin=admin,
+        lifecycle=lifecycle,
+        close=close,
+        drain=drain,
+        started=started,
+        stop=stop,
+    )
+
+
+async def serve_port(
+    port: Port,
+    admin_app: ASGIApp | None,
+    *,
+    traffic: socket.socket,
+    admin: socket.socket | None,
+    lifecycle: Lifecycle,
+    close: Callable[[float], Awaitable[None]],
+    drain: Drain,
+    started: Callable[[Address, Address | None], None] = lambda traffic, admin: None,
+    stop: asyncio.Event | None = None,
+) -> None:
     """Serve until a signal, or until `stop` is set; returns when everything is closed.
 
-    `started` is told both addresses once they accept; `close` finishes the traffic application.
+    `started` is told both addresses once they accept; `close` finishes what is behind the traffic port.
     """
-    drain, stop = drain or Drain(), stop or asyncio.Event()
-    ports = [(_listener(app, drain, connections), traffic)]
+    stop = stop or asyncio.Event()
+    ports: list[tuple[Port, socket.socket]] = [(port, traffic)]
     if admin_app is not None and admin is not None:
         ports.append((_listener(admin_app, drain, None), admin))
     running = [asyncio.get_running_loop().create_task(port.serve(sockets=[bound])) for port, bound in ports]
@@ -127,7 +175,7 @@ async def serve(
             await close(drain.settle)
 
 
-async def _all_started(listeners: list[Listener], running: list[asyncio.Task[None]]) -> None:
+async def _all_started(listeners: list[Port], running: list[asyncio.Task[None]]) -> None:
     while not all(listener.started for listener in listeners):
         if any(task.done() for task in running):
             raise OSError("a port could not be served")
@@ -140,9 +188,7 @@ async def _until(stop: asyncio.Event, running: list[asyncio.Task[None]]) -> None
     stopping.cancel()
 
 
-async def _drain(
-    listeners: list[Listener], running: list[asyncio.Task[None]], lifecycle: Lifecycle, drain: Drain
-) -> None:
+async def _drain(listeners: list[Port], running: list[asyncio.Task[None]], lifecycle: Lifecycle, drain: Drain) -> None:
     """The traffic port first, so that the admin port shows it happening."""
     lifecycle.draining = True
     log.info("draining: answers close their connections for %.1f s, then nothing new is accepted", drain.grace)
@@ -151,15 +197,14 @@ async def _drain(
     await asyncio.wait(running[:1])
 
 
-async def _stop(listeners: list[Listener], running: list[asyncio.Task[None]]) -> None:
+async def _stop(listeners: list[Port], running: list[asyncio.Task[None]]) -> None:
     for listener in listeners:
         listener.should_exit = True
-        # the admin port's event streams never end by themselves
-        listener.config.timeout_graceful_shutdown = listener.config.timeout_graceful_shutdown and 1
+        listener.hurry()  # the admin port's event streams never end by themselves
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def _force(listeners: list[Listener]) -> None:
+def _force(listeners: list[Port]) -> None:
     for listener in listeners:
         listener.force_exit = listener.should_exit = True
 
