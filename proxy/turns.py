@@ -73,10 +73,13 @@ class Turns:
         try:
             body = await asyncio.to_thread(decode, wire, coding, self.limits.body_bytes) if coding else wire
         except DialectError as error:
-            log.warning("a request passes through: %s", error.reason)
-            request = _request(asked, wire)
-            return exchange.Prepared(request, wire, ((PASSTHROUGH, error.reason),), passthrough=error.reason)
+            return self.passed(asked, wire, error.reason)
         return await self.prepare(_request(asked, body), self.context, self.clock())
+
+    def passed(self, asked: Asked, wire: bytes, reason: str) -> exchange.Prepared:
+        """A request that is sent as it came, with the reason why nothing looks into it."""
+        log.warning("a request passes through: %s", reason)
+        return exchange.Prepared(_request(asked, wire), wire, ((PASSTHROUGH, reason),), passthrough=reason)
 
     def tap(self, dialect: Dialect | None, status: int, headers: Sequence[Pair]) -> Tap:
         """For an answer with this head."""
