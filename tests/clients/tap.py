@@ -84,6 +84,8 @@ def _accept(listener: socket.socket, upstream: tuple[str, int], tap: Tap, thread
         except OSError:
             return
         wire = Wire(near, socket.create_connection(upstream))
+        for end in (wire.near, wire.far):  # or a body that follows its head waits 40 ms for the head's acknowledgement
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tap.wires.append(wire)
         for source, target, kept in ((near, wire.far, wire.sent), (wire.far, near, wire.received)):
             thread = threading.Thread(target=_copy, args=(source, target, kept), daemon=True)
