@@ -92,6 +92,8 @@ class Head(Struct, frozen=True):
     """How many tool definitions."""
     markers: int = 0
     """Cache markers of the client in tools, system and at top level."""
+    automatic: bool = False
+    """One of them is at top level: the provider moves it behind the last block of each request."""
     stream: bool = False
     max_output: int | None = None
     stand_down: str = ""

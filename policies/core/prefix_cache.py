@@ -36,14 +36,13 @@ def positions(messages: Sequence[Message], most: int | None = None) -> int:
 def boundaries(rule: CacheRule, conversation: Conversation, index: Index) -> tuple[int, ...]:
     """Prefixes, in messages, at which the request as the client made it looks for entries and writes them."""
     count = len(conversation.messages)
-    head = (0,) if conversation.head.markers else ()
+    head = (0,) if conversation.head.markers > conversation.head.automatic else ()
     match rule:
         case LongestPrefix() | TokenBlocks() | Units():
             return (count,)
-        case Breakpoints(automatic=True):
-            return tuple(sorted({*head, *index.ends, count}))
-        case Breakpoints():
-            return tuple(sorted({*head, *index.ends}))
+        case Breakpoints(automatic=automatic):
+            end = (count,) if automatic or conversation.head.automatic else ()
+            return tuple(sorted({*head, *index.ends, *end}))
         case _:
             assert_never(rule)
 

@@ -50,6 +50,7 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
     system = [as_blocks(fields.get(name)) or [] for name in layout.system]
     parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
     said = [canonical(list(map(unmarked, values))) for values in (tools, system)]
+    automatic = fields.get("cache_control") is not None
     return Head(
         model=model_of(fields, path),
         tools_hash=digest(said[0]),
@@ -57,9 +58,8 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
         parameters_hash=identity(parameters),
         tokens=sum(count(text.decode()) for text, values in zip(said, (tools, system), strict=True) if any(values)),
         tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
-        markers=_markers(tools)
-        + _markers([fields.get(name) for name in layout.system])
-        + (fields.get("cache_control") is not None),
+        markers=_markers(tools) + _markers([fields.get(name) for name in layout.system]) + automatic,
+        automatic=automatic,
         stream=fields.get("stream") is True or layout.streams(path),
         max_output=next(filter(None, (integer(pick(fields, name)) for name in layout.max_output)), None),
         stand_down=layout.stand_down(fields),

@@ -37,7 +37,7 @@ class Sent(Struct, frozen=True):
     @property
     def markers(self) -> int:
         """Cache markers of the whole request, those in the head included."""
-        return self.head.markers + sum(mark > 0 for mark in self.prompt.marks)
+        return self.head.markers + sum(block.marked for message in self.messages for block in message.blocks)
 
 
 @dataclass(slots=True)
@@ -87,8 +87,7 @@ def prompt(conversation: Conversation, before: Sent | None = None) -> Prompt:
             places.append(places[-1] + 1)
             kind = None
         ends.append(len(chain) - 1)
-    marks = ((0,) if head.markers else ()) + _marks(messages, ends)
-    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), marks)
+    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), _marks(head, messages, ends))
 
 
 def _same(conversation: Conversation, before: Sent | None) -> int:
@@ -123,10 +122,16 @@ def _link(parent: bytes, message: Message, block: Block | None) -> bytes:
     return blake2b(parent + message.role.value.encode() + content, digest_size=16).digest()
 
 
-def _marks(messages: Sequence[Message], ends: Sequence[int]) -> tuple[int, ...]:
-    return tuple(
+def _marks(head: Head, messages: Sequence[Message], ends: Sequence[int]) -> tuple[int, ...]:
+    """Where markers stand, in order; the automatic one stands at the end."""
+    marks = {
         ends[number] + 1 + block.index
         for number, message in enumerate(messages)
         for block in message.blocks
         if block.marked
-    )
+    }
+    if head.markers > head.automatic:
+        marks.add(0)
+    if head.automatic:
+        marks.add(ends[-1])
+    return tuple(sorted(marks))

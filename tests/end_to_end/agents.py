@@ -167,6 +167,13 @@ class UnmarkedClaude(Claude):
     marks = False
 
 
+class AutomaticClaude(UnmarkedClaude):
+    """One marker at top level, which the provider moves to the end of each request."""
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "cache_control": {"type": "ephemeral"}}
+
+
 class BoundClaude(Claude):
     """On models that bind thinking to its prefix nothing before it may be edited."""
 
@@ -269,6 +276,7 @@ def _marked(message: dict[str, Any], mark: Mapping[str, Any]) -> dict[str, Any]:
 KINDS: dict[str, tuple[type[Agent], str]] = {
     "anthropic": (Claude, "claude-sonnet-4-5"),
     "anthropic without markers": (UnmarkedClaude, "claude-sonnet-4-5"),
+    "anthropic with the automatic marker": (AutomaticClaude, "claude-sonnet-4-5"),
     "anthropic bound": (BoundClaude, "claude-opus-5-5"),
     "chat": (Chat, "gpt-5.1"),
     "chat with breakpoints": (Chat, "gpt-5.6-sol"),

@@ -169,6 +169,12 @@ def test_a_client_that_caches_nothing_gets_its_edits_free() -> None:
     assert (verdicts(decided), decided.markers) == ([("applied", "free")], ())
 
 
+def test_a_client_that_leaves_its_marker_to_the_provider_has_something_to_lose() -> None:
+    moved = replace(WHOLE, head=replace(WHOLE.head, markers=1, automatic=True))
+    assert plan(SMALL, whole=moved, known=CLAUDE) == plan(SMALL, whole=marked_at_the_end(WHOLE), known=CLAUDE)
+    assert verdicts(plan(SMALL, whole=moved, known=CLAUDE)) == [("deferred", "rent")]
+
+
 def test_what_the_client_broke_itself_in_front_of_the_edit_is_free() -> None:
     decided = plan(SMALL, complete=False, common=1)
     assert (verdicts(decided), decided.prefix) == ([("applied", "free")], "broken:history_edited")

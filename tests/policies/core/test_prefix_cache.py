@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from policies.core.conversation import Conversation, Kind, Message, Role
 from policies.core.index import Index
@@ -107,6 +108,13 @@ def test_where_a_request_reads_and_writes(rule: CacheRule, ends: tuple[int, ...]
 @pytest.mark.parametrize(("rule", "ends"), [(ANTHROPIC, ()), (OPENAI, (3,))])
 def test_without_markers_anthropic_caches_nothing_and_openai_the_end(rule: CacheRule, ends: tuple[int, ...]) -> None:
     assert boundaries(rule, texts(3), Index().extended(texts(3).messages)) == ends
+
+
+@pytest.mark.parametrize(("others", "ends"), [(0, (3,)), (1, (0, 3))])
+def test_the_automatic_marker_stands_at_the_end_of_each_request(others: int, ends: tuple[int, ...]) -> None:
+    whole = texts(3)
+    whole = replace(whole, head=replace(whole.head, markers=others + 1, automatic=True))
+    assert boundaries(ANTHROPIC, whole, Index().extended(whole.messages)) == ends
 
 
 @pytest.mark.parametrize("rule", [LongestPrefix(), TokenBlocks()])

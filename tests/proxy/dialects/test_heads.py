@@ -36,7 +36,7 @@ def test_fields_are_found() -> None:
             "managed": 1,
         }
     )
-    assert (found.model, found.tools, found.markers, found.stream) == ("m", 2, 3, True)
+    assert (found.model, found.tools, found.markers, found.automatic, found.stream) == ("m", 2, 3, True, True)
     assert (found.max_output, found.stand_down) == (9, "managed")
 
 

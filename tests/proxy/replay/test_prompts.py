@@ -56,6 +56,14 @@ def test_a_marker_in_the_head_stands_at_its_end_and_all_are_counted() -> None:
     assert sent.prompt.marks == (0, 2) and sent.markers == 3
 
 
+def test_the_automatic_marker_stands_at_the_end_and_counts_as_one() -> None:
+    automatic = {"cache_control": {"type": "ephemeral"}}
+    alone = reader().read(body(user("a", "b"), **automatic))
+    assert (alone.prompt.marks, alone.markers) == ((2,), 1)
+    beside = reader().read(body(user("a", "b", marked=True), **automatic))
+    assert (beside.prompt.marks, beside.markers) == ((2,), 2)
+
+
 def test_whatever_the_head_holds_is_in_every_link() -> None:
     chains = [
         reader().read(body(user("a"), **fields)).prompt.chain
