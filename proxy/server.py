@@ -95,7 +95,7 @@ def address(bound: socket.socket) -> Address:
     return Address(host, port)
 
 
-def _listener(app: ASGIApp, drain: Drain, connections: int | None) -> Listener:
+def listener(app: ASGIApp, drain: Drain, connections: int | None) -> Listener:
     config = uvicorn.Config(
         app,
         http=StrictProtocol,
@@ -129,7 +129,7 @@ async def serve(
 ) -> None:
     """`serve_port` for an ASGI application."""
     drain = drain or Drain()
-    port = _listener(app, drain, connections)
+    port = listener(app, drain, connections)
     await serve_port(
         port,
         admin_app,
@@ -162,7 +162,7 @@ async def serve_port(
     stop = stop or asyncio.Event()
     ports: list[tuple[Port, socket.socket]] = [(port, traffic)]
     if admin_app is not None and admin is not None:
-        ports.append((_listener(admin_app, drain, None), admin))
+        ports.append((listener(admin_app, drain, None), admin))
     running = [asyncio.get_running_loop().create_task(port.serve(sockets=[bound])) for port, bound in ports]
     with _signals(stop, lambda: _force([port for port, _ in ports])):
         try:
@@ -190,7 +190,7 @@ async def _until(stop: asyncio.Event, running: list[asyncio.Task[None]]) -> None
 
 async def _drain(listeners: list[Port], running: list[asyncio.Task[None]], lifecycle: Lifecycle, drain: Drain) -> None:
     """The traffic port first, so that the admin port shows it happening."""
-    lifecycle.draining = True
+    lifecycle.drain()
     log.info("draining: answers close their connections for %.1f s, then nothing new is accepted", drain.grace)
     await asyncio.sleep(0 if listeners[0].force_exit else drain.grace)
     listeners[0].should_exit = True

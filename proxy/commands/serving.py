@@ -7,7 +7,7 @@ logged or counted besides the metrics is the caller's, as an `Audience`.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from proxy.dialects.registry import DIALECTS
 from proxy.exchange import Prepared
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
+from proxy.observer import Observer
 from proxy.probes import Ready
 from proxy.recorder import Recorder
 from proxy.reverse import ReverseProxy
@@ -50,6 +51,42 @@ class Audience:
 SILENT = Audience()
 
 
+@dataclass(frozen=True, slots=True)
+class Works:
+    """What a front end is made of, besides its settings."""
+
+    context: exchange.Context
+    clock: Clock
+    limits: Limits
+    lifecycle: Lifecycle
+    observer: Observer
+    ready: Ready
+    prepare: Prepare
+    settle: Settle
+
+
+Front = Callable[[Settings, Works, server.Drain], tuple[server.Port, Callable[[float], Awaitable[None]]]]
+"""Gives the traffic port, and what finishes and closes the rest of the front end within some seconds."""
+
+
+def reverse(
+    settings: Settings, works: Works, drain: server.Drain
+) -> tuple[server.Port, Callable[[float], Awaitable[None]]]:
+    proxy = ReverseProxy(
+        Routes(settings.upstreams, DIALECTS),
+        open_pools(settings.upstreams),
+        works.context,
+        works.clock,
+        limits=works.limits,
+        lifecycle=works.lifecycle,
+        observer=works.observer,
+        ready=works.ready,
+        prepare=works.prepare,
+        settle=works.settle,
+    )
+    return server.listener(proxy, drain, settings.limits.connections), proxy.close
+
+
 async def serve(
     settings: Settings,
     request: Request,
@@ -58,6 +95,7 @@ async def serve(
     admin: socket.socket | None,
     *,
     started: Callable[[server.Address, server.Address | None], None],
+    front: Front = reverse,
     audience: Audience = SILENT,
     drain: server.Drain | None = None,
     stop: asyncio.Event | None = None,
@@ -73,30 +111,29 @@ async def serve(
 
     context = open_context(settings, live, emit)
     recorder = open_recorder(settings, clock())
-    proxy = ReverseProxy(
-        Routes(settings.upstreams, DIALECTS),
-        open_pools(settings.upstreams),
+    ready, drain = readiness(context), drain or server.Drain(patience=settings.drain)
+    works = Works(
         context,
         clock,
-        limits=_limits(settings),
-        lifecycle=lifecycle,
-        observer=Counting(emit),
-        ready=readiness(context),
-        prepare=_watching(live),
-        settle=_telling(audience.answer, *([recorder.record] if recorder else [])),
+        _limits(settings),
+        lifecycle,
+        Counting(emit),
+        ready,
+        _watching(live),
+        _telling(audience.answer, *([recorder.record] if recorder else [])),
     )
+    port, close = front(settings, works, drain)
     pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
-    await server.serve(
-        proxy,
-        _admin_app(settings, lifecycle, metrics, live, readiness(context)),
+    await server.serve_port(
+        port,
+        _admin_app(settings, lifecycle, metrics, live, ready),
         traffic=traffic,
         admin=admin,
         lifecycle=lifecycle,
-        close=partial(_close, proxy, context, pruning, recorder),
-        drain=drain or server.Drain(patience=settings.drain),
+        close=partial(_close, close, context, pruning, recorder),
+        drain=drain,
         started=started,
         stop=stop,
-        connections=settings.limits.connections,
     )
 
 
@@ -119,13 +156,13 @@ def open_log(settings: Settings, file: Path | None = None) -> None:
 
 
 async def _close(
-    proxy: ReverseProxy,
+    front: Callable[[float], Awaitable[None]],
     context: exchange.Context,
     pruning: asyncio.Task[None],
     recorder: Recorder | None,
     seconds: float,
 ) -> None:
-    await proxy.close(seconds)
+    await front(seconds)
     pruning.cancel()
     if recorder is not None:
         recorder.close()
