@@ -49,6 +49,20 @@ def _serve(call: Call) -> int:
     return serve.run(load_settings(request), request, call.clock)
 
 
+def _intercept(call: Call) -> int:
+    from proxy.commands import intercept
+    from proxy.config import load_settings
+
+    request = intercept.request(call.args, call.environ)
+    return intercept.run(load_settings(request), request, call.args.port, call.clock)
+
+
+def _run(call: Call) -> int:
+    from proxy.commands import run
+
+    return run.run(call.args, call.environ, call.clock)
+
+
 def _simulate(call: Call) -> int:
     from proxy.commands import simulate
 
@@ -119,6 +133,20 @@ COMMANDS = (
         "holdfast serve --policy observe --upstream local=http://127.0.0.1:8000",
         flags.serve,
         _serve,
+    ),
+    Command(
+        "intercept",
+        "run a forward proxy for agents whose base URL cannot be changed",
+        "holdfast intercept --allow llm.example.com",
+        flags.intercept,
+        _intercept,
+    ),
+    Command(
+        "run",
+        "run an agent through a proxy of its own, and say what was saved",
+        "holdfast run --policy observe -- claude",
+        flags.run,
+        _run,
     ),
     Command(
         "demo",

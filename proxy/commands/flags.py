@@ -4,7 +4,7 @@ Rules of this room: names and texts only; nothing heavy is imported, for `--help
 of `serve` that is not given is None, so that the file and the environment are asked.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import REMAINDER, ArgumentParser, ArgumentTypeError
 
 
 def none(parser: ArgumentParser) -> None:
@@ -15,6 +15,19 @@ def serve(parser: ArgumentParser) -> None:
     parser.add_argument("--host", help="address of the traffic port (127.0.0.1)")
     parser.add_argument("--port", help="traffic port (8787); 0 takes a free one")
     parser.add_argument("--admin-port", help="port of metrics and inspector (8788); 0 takes a free one")
+    _proxy(parser)
+    parser.add_argument("--workers", help="processes that share the traffic port (1)")
+
+
+def run(parser: ArgumentParser) -> None:
+    _proxy(parser)
+    _format(parser)
+    parser.add_argument("--output", metavar="FILE", help="write the summary there and not to standard error")
+    parser.add_argument("agent", nargs=REMAINDER, metavar="-- COMMAND...", help="the agent, as you start it")
+
+
+def _proxy(parser: ArgumentParser) -> None:
+    """What every command that runs a proxy takes."""
     parser.add_argument("--policy", metavar="NAME-or-FILE", default="", help="one policy for everything")
     parser.add_argument(
         "--upstream",
@@ -26,7 +39,30 @@ def serve(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///FILE")
     parser.add_argument("--record", metavar="DIR", help="record every exchange here, for `replay`")
-    parser.add_argument("--workers", help="processes that share the traffic port (1)")
+    _config(parser)
+
+
+def intercept(parser: ArgumentParser) -> None:
+    parser.add_argument("--port", default=8790, type=_port, help="port on 127.0.0.1 (8790); 0 takes a free one")
+    parser.add_argument("--admin-port", help="port of metrics and inspector (8788); 0 takes a free one")
+    parser.add_argument(
+        "--allow",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="a host to decrypt besides those of the upstreams, with a port where it is not 443; may be repeated",
+    )
+    parser.add_argument("--policy", metavar="NAME-or-FILE", default="", help="one policy for everything")
+    parser.add_argument(
+        "--upstream",
+        metavar="NAME=URL",
+        action="append",
+        default=[],
+        type=_upstream,
+        help="a provider's URL, as its agents use it; may be repeated",
+    )
+    parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///FILE")
+    parser.add_argument("--record", metavar="DIR", help="record every exchange here, for `replay`")
     _config(parser)
 
 
