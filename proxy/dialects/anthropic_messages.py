@@ -1,4 +1,4 @@
-"""Anthropic Messages, also behind Vertex and by servers that speak it (llama-server, vLLM).
+"""Anthropic Messages, also behind Vertex and Bedrock and by servers that speak it (llama-server, vLLM).
 
 Rules of this room: tables and small readers, the view does the rest. Sources: types of the
 `anthropic` package 2.12.0; guides "prompt caching", "vision", "errors" on platform.claude.com.
@@ -35,8 +35,15 @@ from proxy.dialects.slices import Path
 from proxy.dialects.usages import Reader, Source, first, reported, total
 from proxy.dialects.view import Parts, View
 
-# Not `/threads/ID/messages` (OpenAI Assistants), not `/messages/count_tokens` or `/messages/batches`.
-_PATH = re.compile(r"(?:^|/)messages/?(\?|$)|publishers/anthropic/models/[^/]+:(?:streamR|r)awPredict(\?|$)")
+# Not `/threads/ID/messages` (OpenAI Assistants), not `/messages/count_tokens` or `/messages/batches`; on Vertex not the
+# model `count-tokens`. On Bedrock the model's id names the vendor, but for profiles that somebody made.
+_PATH = re.compile(
+    r"""(?: (?:^|/)messages/?
+          | publishers/anthropic/models/(?!count-tokens:)[^/]+:(?:streamR|r)awPredict
+          | /model/[^/]*anthropic\.[^/]*/invoke(?:-with-response-stream)?
+        )(?:\?|$)""",
+    re.VERBOSE,
+)
 _THREAD = re.compile(r"/threads/[^/]+/messages/?(\?|$)")
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
@@ -155,7 +162,7 @@ _LAYOUT = Layout(
     max_output=("max_tokens",),
     stand_down=_stand_down,
     also=("thread", "context_management", "compaction"),
-    streams=lambda path: ":streamRawPredict" in path,
+    streams=lambda path: ":streamRawPredict" in path or path.endswith("/invoke-with-response-stream"),
 )
 
 
@@ -172,7 +179,7 @@ def _normalise(usage: object) -> Usage:
     )
 
 
-_SOURCE = Source(places=("usage", "message.usage"), hint=b'"usage"', normalise=_normalise)
+_SOURCE = Source(places=("usage", "message.usage"), hints=(b'"usage"',), normalise=_normalise)
 
 # Guide "errors".
 _ERRORS = {

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 
-MARKERS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+MARKERS = frozenset({"cache_control", "prompt_cache_breakpoint", "cachePoint"})
 _NESTED = frozenset({"content", "output"})  # the keys of a block under which further blocks stand
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _EXACT = 2.0**53  # below it a float that is whole is exactly that integer
@@ -56,7 +56,7 @@ def unmarked(value: object, text_type: str = "text") -> object:
     Only where blocks stand: arguments of a call may have keys of the same name.
     """
     if isinstance(value, list):
-        return [unmarked(item, text_type) for item in value]
+        return [unmarked(item, text_type) for item in value if not is_marker(item)]
     if not isinstance(value, dict):
         return value
     return {
@@ -69,6 +69,11 @@ def as_blocks(content: object, text_type: str = "text") -> object:
     if isinstance(content, str):
         return [{"type": text_type, "text": content}]
     return unmarked(content, text_type) if isinstance(content, list) else content
+
+
+def is_marker(value: object) -> bool:
+    """Whether this is a marker that stands between blocks (Bedrock Converse) and not on one."""
+    return isinstance(value, dict) and len(value) == 1 and not MARKERS.isdisjoint(value)
 
 
 def marked(value: object) -> bool:

@@ -154,7 +154,7 @@ def _normalise(usage: object) -> Usage:
 
 
 # Each chunk of a stream has it; the last one is complete.
-_SOURCE = Source(places=("usageMetadata",), hint=b'"usageMetadata"', normalise=_normalise)
+_SOURCE = Source(places=("usageMetadata",), hints=(b'"usageMetadata"',), normalise=_normalise)
 
 # google.rpc.Code names for HTTP statuses.
 _ERRORS = {

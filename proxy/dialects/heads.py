@@ -19,7 +19,7 @@ from proxy.errors import DialectError
 Fields = Mapping[str, object]
 """The decoded top-level fields of a request that a dialect asked for."""
 
-_MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)")
+_MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)|/model/([^/?]+)/")
 _rest = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -46,7 +46,7 @@ class Layout(Struct, frozen=True):
 def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
     """The head of a request. DialectError where `rest` is no JSON object."""
     fields = _fields(layout, rest)
-    tools = [fields.get(name) or [] for name in layout.tools]
+    tools = [pick(fields, name) or [] for name in layout.tools]
     system = [as_blocks(fields.get(name)) or [] for name in layout.system]
     parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
     said = [canonical(list(map(unmarked, values))) for values in (tools, system)]
@@ -79,12 +79,12 @@ def integer(value: object) -> int | None:
 
 
 def model_of(fields: Fields, path: str) -> str:
-    """The model named in the body, else in the path (Gemini, Vertex, Azure)."""
+    """The model named in the body, else in the path (Gemini, Vertex, Azure; Bedrock, where ids have colons)."""
     named = fields.get("model")
     if isinstance(named, str) and named:
         return named
     match = _MODEL_IN_PATH.search(path)
-    return unquote(match.group(1)) if match else ""
+    return unquote(match[1] or match[2]) if match else ""
 
 
 def _fields(layout: Layout, rest: bytes) -> dict[str, object]:

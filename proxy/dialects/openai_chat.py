@@ -30,7 +30,7 @@ from proxy.dialects.parts import (
     text,
 )
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source, first, reported
+from proxy.dialects.usages import Reader, Source, first, reported, total
 from proxy.dialects.view import Parts, View
 
 _PATH = re.compile(r"/chat/completions/?(\?|$)")
@@ -167,18 +167,29 @@ _LAYOUT = Layout(
 
 
 def _normalise(usage: object) -> Usage:
+    given, made = first(usage, "prompt_tokens"), first(usage, "completion_tokens")
+    if given is None:
+        return _timed(usage)
+    whole = first(usage, "total_tokens") or 0
     return Usage(
-        input=first(usage, "prompt_tokens"),
+        input=given,
         # the second is DeepSeek's, the third Moonshot's
         cache_read=first(usage, "prompt_tokens_details.cached_tokens", "prompt_cache_hit_tokens", "cached_tokens"),
         # the second is LiteLLM's
         cache_write=first(usage, "prompt_tokens_details.cache_write_tokens", "cache_creation_input_tokens"),
-        output=first(usage, "completion_tokens"),
+        # xAI and Gemini leave reasoning out of what is completed; it is in the total, and billed
+        output=None if made is None else max(made, whole - given),
         reasoning=first(usage, "completion_tokens_details.reasoning_tokens", "reasoning_tokens"),
     )
 
 
-_SOURCE = Source(places=("usage", "x_groq.usage"), hint=b'"usage"', normalise=_normalise)
+def _timed(timings: object) -> Usage:
+    """What llama-server says of every answer, also where a stream was not asked for its usage."""
+    read = first(timings, "cache_n")
+    return Usage(input=total(first(timings, "prompt_n"), read), cache_read=read, output=first(timings, "predicted_n"))
+
+
+_SOURCE = Source(places=("usage", "x_groq.usage", "timings"), hints=(b'"usage"', b'"timings"'), normalise=_normalise)
 
 
 def openai_error(status: int, message: str) -> bytes:

@@ -190,7 +190,7 @@ def _normalise(usage: object) -> Usage:
 
 
 # In a stream: `response.completed`, `.incomplete` and `.failed`, each with the whole response.
-_SOURCE = Source(places=("response.usage", "usage"), hint=b'"usage"', normalise=_normalise)
+_SOURCE = Source(places=("response.usage", "usage"), hints=(b'"usage"',), normalise=_normalise)
 
 OPENAI_RESPONSES = View(
     name="openai_responses",

@@ -2,11 +2,16 @@
 
 from proxy.dialects import Dialect
 from proxy.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from proxy.dialects.bedrock import BEDROCK_CONVERSE, BEDROCK_INVOKE
 from proxy.dialects.gemini import GEMINI
+from proxy.dialects.ollama import OLLAMA
 from proxy.dialects.openai_chat import OPENAI_CHAT
 from proxy.dialects.openai_responses import OPENAI_RESPONSES
 
-DIALECTS: tuple[Dialect, ...] = (ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES, GEMINI)
+VIEWED: tuple[Dialect, ...] = (ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES, GEMINI, BEDROCK_CONVERSE)
+"""Those whose conversations are seen, and may be edited."""
+
+DIALECTS: tuple[Dialect, ...] = (*VIEWED, BEDROCK_INVOKE, OLLAMA)
 
 
 def by_name(name: str) -> Dialect:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from policies.core.usage import Usage
+from proxy.dialects.frames import Frames
 from proxy.dialects.heads import integer, pick
 from proxy.dialects.sse import LIMIT, Parser
 
@@ -24,10 +25,13 @@ class Source(Struct, frozen=True):
     """Where one dialect's answers carry usage."""
 
     places: tuple[str, ...]
-    """Dotted names of the usage object, the first found wins."""
-    hint: bytes
-    """Bytes that stand in every event that carries usage."""
+    """Dotted names of the usage object, the first found wins; "" is the answer itself."""
+    hints: tuple[bytes, ...]
+    """Bytes of which some stand in every event that carries usage."""
     normalise: Normalise
+
+    def hinted(self, data: bytes) -> bool:
+        return any(hint in data for hint in self.hints)
 
 
 def first(usage: object, *names: str) -> int | None:
@@ -41,19 +45,21 @@ def total(*counts: int | None) -> int | None:
 
 
 def reported(source: Source, body: bytes) -> Usage | None:
-    """Usage of a complete answer: an object, or a list of such (Gemini's streams without SSE)."""
+    """Usage of a complete answer: an object, a list of such (Gemini's streams without SSE), or one a line (Ollama)."""
     value = _decoded(body)
+    if value is None:
+        value = [_decoded(line) for line in body.split(b"\n") if source.hinted(line)]
     parts = value if isinstance(value, list) else [value]
     return reduce(merged, (_reported(source, part) for part in parts), None)
 
 
 class Reader:
-    """Reads the usage of an answer in passing: server-sent events, or JSON that is kept up to a limit."""
+    """Reads the usage of an answer in passing: a stream of events, or JSON that is kept up to a limit."""
 
     def __init__(self, source: Source, limit: int = LIMIT) -> None:
         self._source = source
         self._limit = limit
-        self._events: Parser | None = None
+        self._events: Parser | Frames | None = None
         self._kept: list[bytes] = []
         self._size = 0
         self._usage: Usage | None = None
@@ -62,12 +68,13 @@ class Reader:
         if self._events is None and not self._kept:
             chunk = chunk.lstrip(_SPACE)
             if chunk and chunk[:1] not in b"{[":
-                self._events = Parser(self._limit)
+                # a frame begins with its length, of which the first of four bytes is 0
+                self._events = Frames(self._limit) if chunk[:1] == b"\0" else Parser(self._limit)
         if self._events is None:
             self._keep(chunk)
             return
         for event in self._events.feed(chunk):
-            if self._source.hint in event.data:
+            if self._source.hinted(event.data):
                 self._usage = merged(self._usage, _reported(self._source, _decoded(event.data)))
 
     def usage(self) -> Usage | None:
@@ -98,7 +105,7 @@ def _counts(usage: Usage) -> tuple[int | None, ...]:
 
 
 def _reported(source: Source, value: object) -> Usage | None:
-    places = (pick(value, name) for name in source.places)
+    places = (pick(value, name) if name else value for name in source.places)
     found = next((item for item in places if isinstance(item, Mapping)), None)
     return None if found is None else source.normalise(found)
 

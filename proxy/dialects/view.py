@@ -145,7 +145,7 @@ def _reshaped(old: bytes, words: str) -> bytes:
         return new
     value = msgspec.json.decode(old)
     if isinstance(value, list):
-        kind = value[0].get("type", "text")
-        return b'[{"type":%b,"text":%b}]' % (canonical(kind), new)
+        kind = b'"type":%b,' % canonical(value[0]["type"]) if "type" in value[0] else b""
+        return b'[{%b"text":%b}]' % (kind, new)
     key = next(iter(value)) if len(value) == 1 else "output"
     return b"{%b:%b}" % (canonical(key), new)

@@ -14,7 +14,7 @@ def _normalise(usage: object) -> Usage:
     return Usage(input=first(usage, "in", "details.in"), output=first(usage, "out"))
 
 
-SOURCE = Source(places=("usage", "message.usage"), hint=b'"usage"', normalise=_normalise)
+SOURCE = Source(places=("usage", "message.usage"), hints=(b'"usage"',), normalise=_normalise)
 STREAM = (
     b'event: start\ndata: {"message":{"usage":{"in":5,"out":0}}}\n\ndata: {"delta":"usage"}\n\n'
     b'data: {"usage":{"out":7}}\n\ndata: {"usage":null}\n\ndata: {"usage"\n\ndata: [DONE]\n\n'

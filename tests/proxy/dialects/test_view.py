@@ -38,7 +38,7 @@ def _view(marks: bool = True) -> View:
         parts=_parts,
         heading=lambda rest, path, count: HEAD,
         reported=lambda body: Usage(input=1),
-        usage_reader=partial(Reader, Source((), b"", lambda usage: Usage())),
+        usage_reader=partial(Reader, Source((), (), lambda usage: Usage())),
         error=lambda status, message: b"{}",
         message_tokens=4,
         text_type="words",
@@ -134,7 +134,7 @@ def test_other_blocks_have_no_lines() -> None:
             b'[{"type":"input_text","text":"a"},{"type":"text","text":"b"}]',
             b'[{"type":"input_text","text":"n\\"\xc3\xa9"}]',
         ),
-        (b'[{"text":"a"}]', b'[{"type":"text","text":"n\\"\xc3\xa9"}]'),
+        (b'[{"text":"a"}]', b'[{"text":"n\\"\xc3\xa9"}]'),
     ],
 )
 def test_a_replacement_keeps_the_shape_and_every_other_byte(old: bytes, new: bytes) -> None:

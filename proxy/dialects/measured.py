@@ -1,0 +1,39 @@
+"""Formats that are relayed and measured, but not viewed: nothing in them is ever edited.
+
+Rules of this room: such a dialect recognises its paths, reads usage and words an error. Asked for more, it
+says `measured_only`, with which the request passes through.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from policies.core.conversation import Head, Role
+from proxy.dialects import Count
+from proxy.dialects.parts import Object, opaque
+from proxy.dialects.usages import Reader, Source, reported
+from proxy.dialects.view import Parts, View
+from proxy.errors import DialectError
+
+
+def measured(name: str, path: re.Pattern[str], source: Source, error: Callable[[int, str], bytes]) -> View:
+    """A dialect of which only usage is read."""
+    return View(
+        name=name,
+        list_key="messages",
+        recognises=lambda asked: path.search(asked) is not None,
+        parts=_parts,
+        heading=_heading,
+        reported=partial(reported, source),
+        usage_reader=partial(Reader, source),
+        error=error,
+        message_tokens=0,
+    )
+
+
+def _parts(message: Object) -> Parts:
+    return Role.USER, [opaque(message)]
+
+
+def _heading(rest: bytes, path: str, count: Count) -> Head:
+    raise DialectError("measured_only")
