@@ -18,7 +18,10 @@ stamp := .venv/.complete
 # Every script of bench/ but those that measure nothing.
 benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
 
-.PHONY: setup demo test check bench docs clean lock image
+# Agents that are run through the proxy: from npm here, from pip beside it.
+npm_clients := .clients/npm/.complete
+
+.PHONY: setup demo test test-clients clients check bench docs clean lock image
 
 setup: $(stamp)
 
@@ -48,6 +51,21 @@ test: check
 	$(bin)/coverage report --skip-covered --fail-under=0
 	$(bin)/coverage report --skip-covered --fail-under=100 --include='policies/*,proxy/dialects/*'
 	@tail -n 1 out/test/pytest.log
+
+# Real agents from their packages, two at a time; one whose package is not there is skipped, and the report says so.
+test-clients: $(stamp) clients
+	$(bin)/python -m pytest -q -r s -m clients -n $(WORKERS) tests/clients
+
+clients: $(npm_clients)
+
+# Any npm will do, since the Node that the agents need comes with them. Only the two packages named here run scripts,
+# which put their program in place. Not `npm ci`: it wants the lock to name every platform's optional packages, and
+# a registry need not have those; whatever the lock names is checked by hash here too.
+$(npm_clients): tests/clients/package.json tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+		mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && npm install --ignore-scripts --no-audit --no-fund --loglevel=error && \
+		npm rebuild --loglevel=error @anthropic-ai/claude-code opencode-ai && touch $(@F); \
+	else echo "npm is missing, so the agents that come from it are not tested (Debian: apt-get install npm)" >&2; fi
 
 bench: $(stamp)
 	@for name in $(benchmarks); do echo "== bench.$$name"; $(bin)/python -m bench.$$name; done
