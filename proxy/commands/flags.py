@@ -20,6 +20,11 @@ def serve(parser: ArgumentParser) -> None:
 
 
 def run(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--intercept",
+        action="store_true",
+        help="as a forward proxy with a certificate of its own, for agents whose base URL cannot be changed",
+    )
     _proxy(parser)
     _format(parser)
     parser.add_argument("--output", metavar="FILE", help="write the summary there and not to standard error")

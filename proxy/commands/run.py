@@ -16,7 +16,7 @@ from pathlib import Path
 
 from metrics.tally import Tally
 from policies.core.usage import Usage
-from proxy.commands import run_agents, run_child, run_doors, run_proxy, serve, serving
+from proxy.commands import intercept, run_agents, run_child, run_doors, run_proxy, serve, serving
 from proxy.commands.clients import policies
 from proxy.commands.run_summary import Ran, document, report
 from proxy.commands.terminal import complain, wants_colour
@@ -24,6 +24,7 @@ from proxy.config import Override, Request, Settings, load_settings
 from proxy.counting import traffic_of
 from proxy.errors import ConfigError
 from proxy.exchange import Prepared
+from proxy.intercept.authority import Authority, variables
 from proxy.store.open import store_path
 
 Clock = Callable[[], float]
@@ -56,7 +57,7 @@ def _agent(words: Sequence[str]) -> list[str]:
 
 
 def _run(argv: Sequence[str], program: str, args: Namespace, environ: Mapping[str, str], clock: Clock) -> int:
-    asked = run_agents.ask(program, argv, environ)
+    asked = run_agents.Asked() if args.intercept else run_agents.ask(program, argv, environ)
     found = run_doors.doors(
         (*asked.openings, *run_doors.by_variable(environ)),
         {**environ, **asked.own},
@@ -64,32 +65,33 @@ def _run(argv: Sequence[str], program: str, args: Namespace, environ: Mapping[st
     )
     request = _request(args, environ, run_doors.overrides(found))
     settings = load_settings(request)
+    authority = intercept.authority_of(settings, environ) if args.intercept else None
     log = _open_log(settings, environ)
-    for note in (*run_doors.notes(found), *([asked.note] if asked.note else []), *settings.notes):
+    for note in (*run_doors.notes(found), *asked.notes, *settings.notes):
         complain(f"holdfast: {note}")
     tally, sessions = Tally(), Sessions()
-    audience = serving.Audience(tally.add, sessions.answered)
-    with run_proxy.running(_serve(settings, request, clock, audience)) as proxy:
-        anthropic = next((upstream.url for upstream in settings.upstreams if upstream.name == "anthropic"), "")
-        variables = run_doors.environment(environ, found, proxy.base, anthropic)
-        status = run_child.run(*run_agents.tell(argv, variables, found, proxy.base), program)
+    serve = _server(settings, request, clock, serving.Audience(tally.add, sessions.answered), authority)
+    with run_proxy.running(serve) as base:
+        if authority:
+            told = run_agents.Told(argv, run_doors.forwarded(environ, variables(base, authority)))
+        else:
+            reached = run_doors.environment(environ, found, base, _anthropic(settings))
+            told = run_agents.tell(argv, reached, found, base)
+        status = run_child.run(told.argv, told.environ, program)
     home = environ.get("HOME", "")
-    _say(
-        Ran(
-            agent=run_agents.name_of(argv),
-            policy=policies(settings),
-            tally=tally,
-            sessions=sessions.named,
-            store=_short(store_path(settings.store), home),
-            log=_short(log, home),
-            read_back=_read_back(args),
-            base=proxy.base,
-            variables=tuple(door.name for door in found),
-            hint=HINTS.get(run_agents.name_of(argv), ""),
-        ),
-        args,
-        environ,
+    ran = Ran(
+        agent=run_agents.name_of(argv),
+        policy=policies(settings),
+        tally=tally,
+        sessions=sessions.named,
+        store=_short(store_path(settings.store), home),
+        log=_short(log, home),
+        read_back=_read_back(args),
+        base=base,
+        given=tuple(variables(base, authority)) if authority else tuple(door.name for door in found),
+        hint="" if authority else HINTS.get(run_agents.name_of(argv), ""),
     )
+    _say(ran, args, environ)
     return status
 
 
@@ -110,10 +112,23 @@ def _request(args: Namespace, environ: Mapping[str, str], own: Sequence[Override
     return Request(request.file, environ, (*own, *request.flags, *ports), args.policy)
 
 
-def _serve(settings: Settings, request: Request, clock: Clock, audience: serving.Audience) -> run_proxy.Serve:
+def _server(
+    settings: Settings, request: Request, clock: Clock, audience: serving.Audience, authority: Authority | None
+) -> run_proxy.Serve:
     traffic = serving.listen(settings.host, settings.port)
     admin = serving.listen(settings.admin_host, settings.admin_port)
-    return partial(serving.serve, settings, request, clock, traffic, admin, audience=audience, drain=run_proxy.DRAIN)
+    front = intercept.front(authority) if authority else serving.reverse
+    return partial(
+        serving.serve,
+        *(settings, request, clock, traffic, admin),
+        front=front,
+        audience=audience,
+        drain=run_proxy.DRAIN,
+    )
+
+
+def _anthropic(settings: Settings) -> str:
+    return next((upstream.url for upstream in settings.upstreams if upstream.name == "anthropic"), "")
 
 
 def _open_log(settings: Settings, environ: Mapping[str, str]) -> Path | None:

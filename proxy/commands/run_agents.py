@@ -44,7 +44,15 @@ class Asked:
 
     openings: tuple[Opening, ...] = ()
     own: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The command to start, and its variables."""
+
+    argv: Sequence[str]
+    environ: Mapping[str, str]
 
 
 def ask(program: str, argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
@@ -58,20 +66,18 @@ def ask(program: str, argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
             return Asked()
 
 
-def tell(
-    argv: Sequence[str], environ: Mapping[str, str], found: Sequence[Door], base: str
-) -> tuple[list[str], Mapping[str, str]]:
+def tell(argv: Sequence[str], environ: Mapping[str, str], found: Sequence[Door], base: str) -> Told:
     """The command and its variables, with the base URLs in place that no variable of its own sets."""
     told = {door.name: door.address(base) for door in found}
     match name_of(argv):
         case "codex":
             named = {name: url for name, url in told.items() if name == CODEX or name.startswith("model_providers.")}
-            return _with_overrides(argv, named), environ
+            return Told(_with_overrides(argv, named), environ)
         case "opencode":
             named = {name: url for name, url in told.items() if name.startswith("provider.")}
-            return list(argv), {**environ, CONTENT: _content(environ.get(CONTENT, ""), named)}
+            return Told(argv, {**environ, CONTENT: _content(environ.get(CONTENT, ""), named)})
         case _:
-            return list(argv), environ
+            return Told(argv, environ)
 
 
 def name_of(argv: Sequence[str]) -> str:
@@ -137,7 +143,7 @@ def _ask_opencode(program: str, environ: Mapping[str, str]) -> Asked:
         config = json.loads(_said(program, ("debug", "config"), environ, errors=False))
         providers = dict(config.get("provider") or {})
     except (ValueError, AttributeError, TypeError):
-        return Asked(note="`opencode debug config` gave no answer, so its base URLs are as they were")
+        return Asked(notes=("`opencode debug config` gave no answer, so its base URLs are as they were",))
     urls = {f"provider.{name}": str(_at(entry, "options", "baseURL")) for name, entry in providers.items()}
     own = {name: url for name, url in urls.items() if re.match(r"https?://", url)}
     known = {opening.name for opening in OPENCODE}

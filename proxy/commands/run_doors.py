@@ -83,6 +83,12 @@ def environment(environ: Mapping[str, str], found: Sequence[Door], base: str, an
     return {**kept, **environ, **given, **_not_proxied(environ)}
 
 
+def forwarded(environ: Mapping[str, str], proxied: Mapping[str, str]) -> dict[str, str]:
+    """The same where a forward proxy is set in place of base URLs."""
+    kept = {name: environ[name] for name in ("no_proxy", "NO_PROXY") if name in environ}
+    return {**environ, **proxied, **_not_proxied({**proxied, **kept})}
+
+
 def _kept_by_claude(given: Mapping[str, str]) -> dict[str, str]:
     """Claude Code sends every tool's schema at once where its base URL is not Anthropic's, unless told that
     what stands there forwards `tool_reference` blocks. Holdfast does, and Anthropic is behind it.
@@ -94,8 +100,8 @@ def _not_proxied(environ: Mapping[str, str]) -> dict[str, str]:
     """Where the user has a forward proxy, loopback must not be asked of it. Clients read either spelling."""
     if not any(environ.get(name) or environ.get(name.upper()) for name in PROXIES):
         return {}
-    listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    present = [host.strip() for host in listed.split(",") if host.strip()]
+    listed = f"{environ.get('no_proxy', '')},{environ.get('NO_PROXY', '')}"
+    present = list(dict.fromkeys(host.strip() for host in listed.split(",") if host.strip()))
     if "*" in present:
         return {}
     hosts = ",".join([*present, *(host for host in LOOPBACK if host not in present)])

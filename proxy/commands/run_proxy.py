@@ -10,7 +10,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from proxy import server
@@ -27,23 +26,17 @@ class Serve(Protocol):
     ) -> Awaitable[None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    base: str
-    stop: Callable[[], object]
-
-
 @contextmanager
-def running(serve: Serve) -> Iterator[Running]:
-    """Serves until left, and a little longer for what is still open. Raises what keeps it from starting."""
-    ready: Future[Running] = Future()
+def running(serve: Serve) -> Iterator[str]:
+    """Gives its URL; serves until left, and a little longer for what is open. Raises what keeps it from starting."""
+    ready: Future[tuple[str, Callable[[], object]]] = Future()
 
     async def main() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def started(traffic: server.Address, admin: server.Address | None) -> None:
             log.info("serving %s (admin %s)", traffic.url, admin.url if admin else "none")
-            ready.set_result(Running(traffic.url, lambda: loop.call_soon_threadsafe(stop.set)))
+            ready.set_result((traffic.url, lambda: loop.call_soon_threadsafe(stop.set)))
 
         await serve(started=started, stop=stop)
 
@@ -58,10 +51,10 @@ def running(serve: Serve) -> Iterator[Running]:
 
     thread = threading.Thread(target=work, name="holdfast-proxy", daemon=True)
     thread.start()
-    running = ready.result()
+    url, stop = ready.result()
     try:
-        yield running
+        yield url
     finally:
         with contextlib.suppress(RuntimeError):  # its loop has ended already
-            running.stop()
+            stop()
         thread.join()

@@ -11,7 +11,6 @@ from typing import Any
 from metrics.tally import ModelTally, Tally
 from proxy.tables import BOLD, PLAIN, WIDTH, render
 
-
 NO_LOG = "none: its folder cannot be written to"
 
 
@@ -31,8 +30,8 @@ class Ran:
     read_back: str
     """The command that prints an original."""
     base: str
-    variables: tuple[str, ...]
-    """Those that were set."""
+    given: tuple[str, ...]
+    """What was set for it: variables, keys of its own configuration."""
     hint: str = ""
     """Why this agent may not have used them."""
 
@@ -200,7 +199,7 @@ def _silence(ran: Ran) -> Iterator[str]:
     if other:
         yield f"({_many(other, 'other request')}, none that asks a model for an answer)"
     yield f"Does `{plain(ran.agent)}` read one of these? {ran.hint}".rstrip()
-    yield from _listed("set", dict.fromkeys(ran.variables, ""), f"to {ran.base}/...: ")
+    yield from _listed("set", dict.fromkeys(ran.given, ""), f"for {ran.base}: ")
     yield "Else give it that address of `holdfast serve` in its own settings."
     yield f"log       {ran.log or NO_LOG}"
 
