@@ -21,7 +21,7 @@ benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(no
 # Agents that are run through the proxy: from npm here, from pip beside it.
 npm_clients := .clients/npm/.complete
 
-.PHONY: setup demo test test-clients clients check bench docs clean lock image
+.PHONY: setup demo test test-sdks test-clients clients check bench docs clean lock image
 
 setup: $(stamp)
 
@@ -50,7 +50,12 @@ test: check
 	$(bin)/coverage combine --quiet
 	$(bin)/coverage report --skip-covered --fail-under=0
 	$(bin)/coverage report --skip-covered --fail-under=100 --include='policies/*,proxy/dialects/*'
+	@$(MAKE) --no-print-directory test-sdks
 	@tail -n 1 out/test/pytest.log
+
+# The suites that the vendors ship with their SDKs, direct and through Holdfast (docs/conformance.md).
+test-sdks: $(stamp)
+	$(bin)/python -m tests.sdk_suites.run --python "$(PYTHON)" --workers $(WORKERS)
 
 # Real agents from their packages, two at a time; one whose package is not there is skipped, and the report says so.
 test-clients: $(stamp) clients
@@ -74,12 +79,12 @@ docs: $(stamp)
 	$(bin)/python docs/settings_page.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 lock: $(stamp)
-	@compile() { $(bin)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-header --no-emit-index-url --no-emit-find-links "$$@"; }; \
-	compile --upgrade -o requirements/runtime.txt; \
-	compile --upgrade --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --upgrade --group pyproject.toml:build -o requirements/build.txt
+	@compile() { $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade "$$@"; }; \
+	compile pyproject.toml -o requirements/runtime.txt; \
+	compile pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
+	compile --group pyproject.toml:build -o requirements/build.txt; \
+	compile tests/sdk_suites/openai.in -o tests/sdk_suites/openai.txt
 
 image:
 	@test -n "$(BUILDER)" || { echo "docker, podman or buildah is needed" >&2; exit 1; }
