@@ -116,11 +116,14 @@ STORE_ERRORS = Metric(
     ("operation", "backend"),
 )
 ARCHIVE_BYTES = Metric("holdfast_archive_bytes", "level", "Size of the archived originals, as kept", ("backend",))
+SOCKETS = Metric(
+    "holdfast_websocket_ends_total", "counter", "Relayed WebSockets that ended, by why", ("upstream", "end")
+)
 INFLIGHT = Metric("holdfast_inflight_requests", "gauge", "Requests that are being served", ("upstream",))
 BUILD_INFO = Metric("holdfast_build_info", "level", "Always 1; the labels say what is running", ("version", "python"))
 
 CATALOGUE: tuple[Metric, ...] = (
     *(REQUESTS, INPUT_TOKENS, OUTPUT_TOKENS, CACHE_ACHIEVABLE, CACHE_LOST, COST, EDITS, REMOVED_TOKENS),
     *(CONTEXT_TOKENS, CONTEXT_FILL, OVERHEAD, UPSTREAM, FIRST_BYTE, PASSTHROUGH, RULE_VIOLATIONS, ESTIMATE_ERROR),
-    *(STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, INFLIGHT, BUILD_INFO),
+    *(STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, SOCKETS, INFLIGHT, BUILD_INFO),
 )

@@ -165,6 +165,18 @@ class Sized:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketClosed:
+    """A relayed WebSocket is over."""
+
+    MOVES: ClassVar = (catalogue.SOCKETS,)
+    upstream: str
+    end: str
+
+    def moves(self) -> Moves:
+        yield Move(catalogue.SOCKETS, (self.upstream, self.end), 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """Time that Holdfast itself took in one phase of a request."""
 
@@ -249,6 +261,7 @@ Event = (
     | Planned
     | Sized
     | Spent
+    | SocketClosed
     | PassedThrough
     | RuleViolated
     | StoreUsed

@@ -14,8 +14,11 @@ from metrics.loss import Cause, Party
 NONE, OTHER = "none", "other"
 
 CLOSED: Mapping[str, tuple[str, ...]] = {
-    "dialect": ("anthropic_messages", "openai_chat", "openai_responses", "gemini"),
-    "status_class": ("2xx", "3xx", "4xx", "5xx"),
+    "dialect": (
+        *("anthropic_messages", "openai_chat", "openai_responses", "gemini"),
+        *("bedrock_converse", "bedrock_invoke", "ollama"),
+    ),
+    "status_class": ("1xx", "2xx", "3xx", "4xx", "5xx"),
     "stream": ("true", "false"),
     "cache": ("read", "write", "uncached"),
     "cause": tuple(Cause),
@@ -24,6 +27,10 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite"),
     "verdict": ("applied", "deferred", "rejected"),
     "stage": ("received", "sent"),
+    "end": (
+        *("agent", "upstream", "agent_lost", "upstream_lost"),
+        *("silent", "stalled", "idle", "drained", "fault"),
+    ),
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
         *("find", "chain", "tip", "put", "put_outcome", "prune"),

@@ -13,8 +13,20 @@ log = logging.getLogger("holdfast.lifecycle")
 
 class Lifecycle:
     def __init__(self) -> None:
-        self.draining = False
+        self._draining = asyncio.Event()
         self._held: set[asyncio.Task[None]] = set()
+
+    @property
+    def draining(self) -> bool:
+        return self._draining.is_set()
+
+    def drain(self) -> None:
+        """From now on, what is open ends as soon as it can."""
+        self._draining.set()
+
+    async def drained(self) -> None:
+        """Returns when that has begun."""
+        await self._draining.wait()
 
     def closing(self) -> bool:
         """Whether connections end with the answer they are on."""

@@ -51,6 +51,10 @@ class Observer(Protocol):
         """What follows an answer took this long."""
         ...
 
+    def closed(self, upstream: str, cause: str) -> None:
+        """A WebSocket that was relayed is over; why, as a short fixed word."""
+        ...
+
 
 class Unobserved:
     def began(self, upstream: str) -> None:
@@ -63,4 +67,7 @@ class Unobserved:
         pass
 
     def settled(self, prepared: Prepared, seconds: float) -> None:
+        pass
+
+    def closed(self, upstream: str, cause: str) -> None:
         pass

@@ -9,10 +9,12 @@ request is `limits.py`. It must not know applications.
 import asyncio
 from typing import Any
 
+import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from proxy.downstream import EXTENSION
+from proxy.websocket.agent import AgentSocket
 
 HEAD_SECONDS = 10.0
 """For a head, from its first byte; as nginx's client_header_timeout, but shorter."""
@@ -24,6 +26,13 @@ HEAD_BYTES = 256 * 1024
 """Of a head before it is complete; the stricter limit, with a clear answer, comes after."""
 
 NO_TUNNELS = "This is no forward proxy: set the agent's base URL, or use `holdfast intercept`."
+
+
+UNAVAILABLE = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 19\r\nconnection: close\r\n\r\nService Unavailable"
+)
+"""As uvicorn says it where too many connections are open."""
 
 
 class StrictProtocol(HttpToolsProtocol):
@@ -67,6 +76,31 @@ class StrictProtocol(HttpToolsProtocol):
         # what an agent asks of a forward proxy, so somebody has set HTTPS_PROXY where a base URL was meant
         tunnel = self.parser.get_method() == b"CONNECT"
         super().send_400_response(NO_TUNNELS if tunnel else msg)
+
+    def _should_upgrade(self) -> bool:
+        """Only a GET asks for a WebSocket (RFC 6455, section 4.1); any other request is served as if it did not ask."""
+        return bool(super()._should_upgrade()) and self.parser.get_method() == b"GET"
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hands the connection on, with the head as it came; uvicorn checks no limit here."""
+        self.connections.discard(self)
+        try:
+            url = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            return self.send_400_response("Invalid HTTP request received.")
+        if self._is_full():
+            self.transport.write(UNAVAILABLE)
+            return self.transport.close()
+        socket = AgentSocket(self.config, self.server_state, self.app_state)
+        socket.connection_made(self.transport)
+        self.transport.set_protocol(socket)
+        socket.begin(
+            {**self.scope, "type": "websocket", "raw_path": url.path or b"", "query_string": url.query or b""},
+        )
+
+    def _is_full(self) -> bool:
+        limit = self.limit_concurrency
+        return limit is not None and max(len(self.connections), len(self.tasks)) >= limit
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, _with_exact_heads(app, cycle))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
 from starlette.types import Receive, Scope, Send
 
 from proxy import exchange, identity, mistakes
@@ -25,14 +24,15 @@ from proxy.limits import Limits, has_body, refusal, stated_length
 from proxy.observer import Answered, Observer, Unobserved
 from proxy.probes import Ready, always_ready, probe
 from proxy.relay import CLIENT_CLOSED, Answer, relay
-from proxy.routes import Route, Routes, family_of
+from proxy.refusing import JSON, error_body
+from proxy.routes import Route, Routes
 from proxy.tap import Tap
 from proxy.turns import Asked, Prepare, Settle, Turns, added
 from proxy.upstream import Outgoing, PassingBody, Pool, WholeBody
+from proxy.websocket.front import Sockets
 
 log = logging.getLogger("holdfast.reverse")
 
-JSON: Pair = (b"content-type", b"application/json")
 TEXT: Pair = (b"content-type", b"text/plain; charset=utf-8")
 HINT = b"x-holdfast-hint"
 
@@ -71,8 +71,11 @@ class ReverseProxy:
         self._observer = observer or Unobserved()
         self._hinted: set[tuple[str, str]] = set()  # bounded: upstreams times the fixed words of mistakes
         self._turns = Turns(context, clock, self._limits, self.lifecycle, self._observer, prepare, settle)
+        self._sockets = Sockets(routes, pools, self._turns)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            return await self._sockets(scope, receive, send)
         if scope["type"] != "http":
             raise ValueError(f"`{scope['type']}` is not served")
         downstream = Downstream(scope, receive, send, self._limits, self.lifecycle.closing)
@@ -81,8 +84,7 @@ class ReverseProxy:
         elif probed := await probe(downstream.raw_path, self._ready, self.lifecycle):
             await downstream.reply(probed[0], (TEXT,), probed[1].encode() + b"\n")
         elif first(downstream.headers, b"upgrade").lower() == b"websocket":
-            # Codex takes this status as the order to go on over plain HTTP, where its turns can be seen
-            await self._refuse(downstream, None, None, 426, "WebSocket is not relayed here: use HTTP")
+            await self._refuse(downstream, None, None, 400, "not a WebSocket handshake")
         elif route := self._routes.find(downstream.raw_path, downstream.raw_query, downstream.headers):
             await self._pass(Passage(downstream, route, self._routes.dialect(route, downstream.method)))
         else:
@@ -213,9 +215,7 @@ class ReverseProxy:
         """An error of our own, in the shape that the agent's provider uses."""
         if downstream.started:
             return
-        shape = dialect or (self._routes.relative(family_of(route.upstream.dialect)) if route else None)
-        body = shape.error(status, message) if shape else _plain_error(message)
-        await downstream.reply(status, (JSON,), body)
+        await downstream.reply(status, (JSON,), error_body(self._routes, route, dialect, status, message))
 
 
 def _answered(passage: Passage, status: int, now: float) -> Answered:
@@ -235,10 +235,6 @@ def _answered(passage: Passage, status: int, now: float) -> Answered:
         first_byte_seconds=answer.first_byte - body_in if answer.first_byte else None,
         relay_seconds=answer.head_sent - answer.first_byte if answer.head_sent and answer.first_byte else 0.0,
     )
-
-
-def _plain_error(message: str) -> bytes:
-    return msgspec.json.encode({"error": {"type": "holdfast_error", "message": message}})
 
 
 def _now() -> float:

@@ -20,7 +20,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from proxy.lifecycle import Lifecycle
+from proxy.limits import Limits
 from proxy.parser import StrictProtocol
+from proxy.websocket.agent import AgentSocket
 
 log = logging.getLogger("holdfast.server")
 
@@ -95,11 +97,13 @@ def address(bound: socket.socket) -> Address:
     return Address(host, port)
 
 
-def listener(app: ASGIApp, drain: Drain, connections: int | None) -> Listener:
+def listener(app: ASGIApp, drain: Drain, connections: int | None, message_bytes: int = Limits().body_bytes) -> Listener:
+    """`message_bytes`: of one WebSocket message, decompressed."""
     config = uvicorn.Config(
         app,
         http=StrictProtocol,
-        ws="none",
+        ws=AgentSocket,
+        ws_max_size=message_bytes,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -74,12 +74,12 @@ class Turns:
             body = await asyncio.to_thread(decode, wire, coding, self.limits.body_bytes) if coding else wire
         except DialectError as error:
             return self.passed(asked, wire, error.reason)
-        return await self.prepare(_request(asked, body), self.context, self.clock())
+        return await self.prepare(request_of(asked, body), self.context, self.clock())
 
     def passed(self, asked: Asked, wire: bytes, reason: str) -> exchange.Prepared:
         """A request that is sent as it came, with the reason why nothing looks into it."""
         log.warning("a request passes through: %s", reason)
-        return exchange.Prepared(_request(asked, wire), wire, ((PASSTHROUGH, reason),), passthrough=reason)
+        return exchange.Prepared(request_of(asked, wire), wire, ((PASSTHROUGH, reason),), passthrough=reason)
 
     def tap(self, dialect: Dialect | None, status: int, headers: Sequence[Pair]) -> Tap:
         """For an answer with this head."""
@@ -101,7 +101,8 @@ def added(prepared: exchange.Prepared | None) -> tuple[Pair, ...]:
     return tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
 
 
-def _request(asked: Asked, body: bytes) -> exchange.Request:
+def request_of(asked: Asked, body: bytes) -> exchange.Request:
+    """What the driver is asked."""
     return exchange.Request(
         upstream=asked.upstream,
         dialect=asked.dialect,

@@ -110,13 +110,22 @@ class Outgoing:
 class Pool:
     """One upstream's origin and its pooled connections."""
 
-    def __init__(self, upstream: Upstream, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self, upstream: Upstream, transport: httpx.AsyncBaseTransport, trusted: ssl.SSLContext | None = None
+    ) -> None:
         self.upstream = upstream
+        self._trusted = trusted
         self._transport = transport
         self._origin = httpx.URL(upstream.origin)
         self._host = (b"host", self._origin.netloc)
         timeouts = upstream.timeouts
         self._timeout = {"connect": timeouts.connect, "pool": timeouts.pool, "write": timeouts.write, "read": None}
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """Whose certificates count for a connection outside the pool."""
+        self._trusted = self._trusted or authorities(self.upstream.ca_file)
+        return self._trusted
 
     async def send(self, outgoing: Outgoing) -> httpx.Response:
         """The answer's head; its body is still to be read, raw. Raises httpx.TransportError."""
@@ -155,4 +164,4 @@ def authorities(ca_file: str | None) -> ssl.SSLContext:
 
 
 def open_pools(upstreams: tuple[Upstream, ...], trusted: ssl.SSLContext | None = None) -> Mapping[str, Pool]:
-    return {upstream.name: Pool(upstream, open_transport(upstream, trusted)) for upstream in upstreams}
+    return {upstream.name: Pool(upstream, open_transport(upstream, trusted), trusted) for upstream in upstreams}

@@ -77,8 +77,6 @@ SECOND_MODULES = {"tiktoken_ext"}  # of distributions that are listed anyway
 LOADED_BY_NAME = {
     "bpe-openai": "its vocabulary files are read as resources",
     "h2": "httpx picks it for an upstream with http2",
-    "httptools": "uvicorn picks it as parser",
-    "websockets": "uvicorn picks it for the simulator",
 }
 
 # Written in two parts, so that this file does not match itself. Machine paths, and hosts of package registries.

@@ -30,6 +30,12 @@ OURS = (426, 431, 502)
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
+SOCKET = {
+    **{"connection": "Upgrade", "upgrade": "websocket"},
+    **{"sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="},
+}
+
+
 def ask(proxy: Holdfast, method: str, target: str, body: bytes = b"", **more: str) -> int:
     connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=PATIENCE)
     try:
@@ -62,7 +68,9 @@ def everything(proxy: Holdfast) -> None:
     assert ask(proxy, "POST", "/gone/v1/chat/completions" + QUERY, b'{"model":"m","messages":[]}') == 502
     assert ask(proxy, "POST", "/gone/v1/files" + QUERY, b"x") == 502
     assert ask(proxy, "POST", "/v1/messages" + QUERY, b"x", **{"content-encoding": CANARY}) in (200, 400, 415)
-    assert ask(proxy, "GET", "/v1/responses" + QUERY, upgrade="websocket") == 426
+    assert ask(proxy, "GET", "/v1/responses" + QUERY, upgrade="websocket") == 400
+    assert ask(proxy, "GET", "/v1/other" + QUERY, b"", **SOCKET) == 404
+    assert ask(proxy, "GET", "/gone/v1/responses" + QUERY, b"", **SOCKET) == 502
     assert ask(proxy, "POST", "/v1/messages" + QUERY, b"{}", **{f"x-{n}": CANARY for n in range(250)}) == 431
 
 

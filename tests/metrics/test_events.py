@@ -65,6 +65,7 @@ CASES: list[tuple[Event, Expected]] = [
     (events.RuleViolated(T, "call_without_result"), [("rule_violations_total", ("call_without_result",), 1)]),
     (events.StoreUsed("find", "sqlite", 0.001), [("store_operations_seconds", ("find", "sqlite"), 0.001)]),
     (events.StoreFailed("put", "sqlite"), [("store_errors_total", ("put", "sqlite"), 1)]),
+    (events.SocketClosed("up", "agent"), [("websocket_ends_total", ("up", "agent"), 1)]),
     (events.ArchiveSized("sqlite", 4096), [("archive_bytes", ("sqlite",), 4096)]),
 ]
 

@@ -113,6 +113,8 @@ class Recorder:
     exchanges: list[Answered] = field(default_factory=list)
     settlings: list[float] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    ends: list[str] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def began(self, upstream: str) -> None:
         self.begun.append(upstream)
@@ -126,6 +128,10 @@ class Recorder:
 
     def settled(self, prepared: exchange.Prepared, seconds: float) -> None:
         self.settlings.append(seconds)
+
+    def closed(self, upstream: str, cause: str) -> None:
+        self.ends.append(cause)
+        self.ended.set()
 
 
 @dataclass

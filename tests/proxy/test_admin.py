@@ -79,7 +79,7 @@ async def test_a_token_guards_everything_but_the_probes() -> None:
 async def test_readiness_is_false_while_draining() -> None:
     lifecycle = Lifecycle()
     assert (await ask(app(lifecycle=lifecycle), "/readyz"))[0] == 200
-    lifecycle.draining = True
+    lifecycle.drain()
     status, sent = await ask(app(lifecycle=lifecycle), "/readyz")
     assert status == 503 and (b"connection", b"close") in sent[0]["headers"]
 

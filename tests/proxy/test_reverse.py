@@ -336,10 +336,11 @@ async def test_probes_are_answered_here() -> None:
 
 
 @scenario
-async def test_a_websocket_handshake_is_told_to_use_http() -> None:
-    extra = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\nsec-websocket-version: 13\r\n"
+async def test_half_a_websocket_handshake_is_refused() -> None:
     async with upstream(json_answer()) as up, proxy(Upstream("openai", up.url)) as running:
-        assert (await ask(running.port, request(b"/v1/responses", method=b"GET", extra=extra))).status == 426
+        for method, extra in ((b"GET", b""), (b"POST", b"connection: Upgrade\r\n")):
+            sent = request(b"/v1/responses", method=method, extra=extra + b"upgrade: websocket\r\n")
+            assert (await ask(running.port, sent)).status == 400
         assert not up.requests
 
 
@@ -381,7 +382,7 @@ async def test_an_unobserved_proxy_is_the_same_proxy_behind_any_asgi_server() ->
         await app.close(1)
     assert [message["status"] for message in sent if message["type"] == "http.response.start"] == [200, 400]
     with pytest.raises(ValueError):
-        await app({"type": "websocket"}, receive, send)
+        await app({"type": "lifespan"}, receive, send)
 
 
 @scenario
