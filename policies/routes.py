@@ -60,6 +60,13 @@ def policy_for(routes: Routes, *, upstream: str, path: str, model: str, agent: s
     return routes.policies["default"]
 
 
+def in_use(routes: Routes) -> tuple[str, ...]:
+    """The policies that a request may get without asking for one, in order; `default` where all routes may pass it."""
+    names = [route.policy for route in routes.entries]
+    ends = bool(routes.entries) and routes.entries[-1].match == Match()
+    return tuple(names) if ends else (*names, "default")
+
+
 def matches(match: Match, *, upstream: str, path: str, model: str, agent: str) -> bool:
     """Whether all patterns of a match hold."""
     pairs = ((model, match.model), (agent, match.agent), (path, match.path), (upstream, match.upstream))

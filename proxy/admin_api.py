@@ -8,15 +8,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from policies.routes import in_use
 from proxy.config import Live
 
 
 def admin_api(live: Live) -> Starlette:
-    """`POST /api/reload`: read configuration and policies again; a bad file keeps what is in force."""
+    """`POST /api/reload`: read configuration and policies again; a bad file keeps what is in force.
+    `GET /api/status`: the policies in use, in the order of the routes."""
 
     async def reload(_: Request) -> JSONResponse:
         outcome = live.reload()
         answer = {"changed": outcome.changed, "error": outcome.error, "at_next_start": outcome.at_next_start}
         return JSONResponse(answer, 400 if outcome.error else 200)
 
-    return Starlette(routes=[Route("/api/reload", reload, methods=["POST"])])
+    async def status(_: Request) -> JSONResponse:
+        return JSONResponse({"policies": in_use(live.routes)})
+
+    return Starlette(routes=[Route("/api/reload", reload, methods=["POST"]), Route("/api/status", status)])

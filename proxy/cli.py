@@ -120,6 +120,12 @@ def _archive_get(call: Call) -> int:
     return archive.get(settings, call.args.id, call.args.lines, call.args.grep, call.terminal)
 
 
+def _doctor(call: Call) -> int:
+    from proxy.commands import doctor
+
+    return doctor.run(call.args, call.environ, call.terminal, call.clock)
+
+
 def _models(call: Call) -> int:
     from proxy.commands import models
 
@@ -196,6 +202,13 @@ COMMANDS = (
         "holdfast archive get hf-66o46nj7p6ipja5t --lines 1:40",
         flags.archive_get,
         _archive_get,
+    ),
+    Command(
+        "doctor",
+        "find the usual mistakes of a set-up, and say what to type",
+        "holdfast doctor --upstream anthropic",
+        flags.doctor,
+        _doctor,
     ),
     Command(
         "models",

@@ -6,7 +6,7 @@ it. Where a client adds /v1 itself, its base URL has none. It must not know whet
 
 from dataclasses import dataclass
 
-from policies.routes import Match
+from policies.routes import in_use
 from proxy.config import Settings
 from proxy.server import Address
 from proxy.tables import render
@@ -60,15 +60,7 @@ def how_to_connect(settings: Settings, traffic: Address, admin: Address) -> str:
 
 def policies(settings: Settings) -> str:
     """The policies in use, in the order of the routes."""
-    routes = settings.routes.entries
-    names = [*(route.policy for route in routes), *(() if _ends_in_default(settings) else ("default",))]
-    return ", then ".join(names)
-
-
-def _ends_in_default(settings: Settings) -> bool:
-    """Whether the last route is for everything, so that nothing falls through to `default`."""
-    routes = settings.routes.entries
-    return bool(routes) and routes[-1].match == Match()
+    return ", then ".join(in_use(settings.routes))
 
 
 def reachable(address: Address) -> Address:

@@ -57,18 +57,7 @@ def intercept(parser: ArgumentParser) -> None:
         default=[],
         help="a host to decrypt besides those of the upstreams, with a port where it is not 443; may be repeated",
     )
-    parser.add_argument("--policy", metavar="NAME-or-FILE", default="", help="one policy for everything")
-    parser.add_argument(
-        "--upstream",
-        metavar="NAME=URL",
-        action="append",
-        default=[],
-        type=_upstream,
-        help="a provider's URL, as its agents use it; may be repeated",
-    )
-    parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///FILE")
-    parser.add_argument("--record", metavar="DIR", help="record every exchange here, for `replay`")
-    _config(parser)
+    _proxy(parser)
 
 
 def demo(parser: ArgumentParser) -> None:
@@ -119,6 +108,17 @@ def archive_get(parser: ArgumentParser) -> None:
     parser.add_argument("--grep", metavar="RE", default="", help="lines that match this regular expression only")
     parser.add_argument("--store", metavar="URL", help="the store that `serve` was given, where it was by flag")
     _config(parser)
+
+
+def doctor(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--upstream",
+        metavar="NAME",
+        nargs="*",
+        help="ask these providers (every one without a NAME): name, connection, TLS, answer, clock, key",
+    )
+    _config(parser)
+    _format(parser)
 
 
 def models(parser: ArgumentParser) -> None:

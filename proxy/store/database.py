@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -105,6 +105,28 @@ def open_database(path: Path, schema: Schema, *, timeout: float = TIMEOUT) -> Da
             connection.close()
             raise
     return Database(path, connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A file as it was found. `held` is what the caller's query gave; None for a new file."""
+
+    version: int
+    journal: str
+    held: tuple[int, float | None] | None
+
+
+def examine(path: Path, schema: Schema, query: str, *, timeout: float = TIMEOUT) -> Examined:
+    """Reads a file and writes to it without leaving anything. Never makes or upgrades one. Raises StoreError."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with _faults_of(path), closing(sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)) as connection:
+        version = _version(connection, schema, path)
+        held = connection.execute(query).fetchone() if version else None
+        (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE a_trial (n INTEGER)")
+        connection.execute("ROLLBACK")
+    return Examined(version, journal, held)
 
 
 @contextmanager

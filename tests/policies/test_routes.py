@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from policies.mask import Mask, MaskForTool
 from policies.policy import ForTool, Policy, Shape
-from policies.routes import OFF, Match, Route, Routes, for_tool, in_holdout, mask_for, matches, policy_for
+from policies.routes import OFF, Match, Route, Routes, for_tool, in_holdout, in_use, mask_for, matches, policy_for
 
 POLICIES = {name: Policy(name=name) for name in ("default", "aggressive", "observe")}
 REQUEST = {"upstream": "anthropic", "path": "/v1/messages", "model": "claude-sonnet-4-5", "agent": "claude-code"}
@@ -103,3 +103,10 @@ def test_an_exact_name_goes_before_a_pattern_and_the_first_pattern_before_others
     policy = with_tools(**entries)
     found = [for_tool(policy, tool).shape.max_tokens for tool in ("mcp_a1", "mcp_a2", "mcp_b", "bash")]
     assert found == [3, 1, 1, None]
+
+
+def test_the_policies_in_use_end_where_a_route_is_for_everything() -> None:
+    some, all_else = Route("aggressive", Match(model="x")), Route("observe")
+    assert in_use(Routes((), POLICIES)) == ("default",)
+    assert in_use(Routes((some,), POLICIES)) == ("aggressive", "default")
+    assert in_use(Routes((some, all_else), POLICIES)) == ("aggressive", "observe")

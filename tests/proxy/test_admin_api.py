@@ -10,10 +10,10 @@ from proxy.config import Live, Request, load_settings
 from tests.proxy.driving import run
 
 
-def asked(live: Live, method: str = "POST") -> httpx.Response:
+def asked(live: Live, method: str = "POST", path: str = "/api/reload") -> httpx.Response:
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(admin_api(live)), base_url="http://admin") as client:
-            return await client.request(method, "/api/reload")
+            return await client.request(method, path)
 
     return run(ask())
 
@@ -33,6 +33,12 @@ def test_a_reload_takes_what_the_file_says_now(file: Path) -> None:
     answer = asked(live)
     assert answer.status_code == 200 and answer.json()["changed"] is True
     assert live.routes.entries[0].policy == "aggressive"
+
+
+def test_the_policies_in_use_are_told(file: Path) -> None:
+    request = Request(file)
+    answer = asked(Live(request, load_settings(request)), "GET", "/api/status")
+    assert answer.json() == {"policies": ["observe"]}
 
 
 def test_a_bad_file_is_refused_with_its_line_and_the_old_one_stays(file: Path) -> None:
