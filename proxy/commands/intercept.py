@@ -9,18 +9,18 @@ import importlib.util
 import logging
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from proxy import server
-from proxy.commands import serving
-from proxy.config import Override, Request, Settings, default_file
+from proxy.commands import serve, serving
+from proxy.commands.works import Clock, Works
+from proxy.config import Override, Request, Settings
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import ConfigError
 from proxy.intercept.authority import Authority, folder_of, open_authority, variables
 from proxy.intercept.targets import Targets
 from proxy.tables import render
-from proxy.turns import Turns
 
 log = logging.getLogger("holdfast.intercept")
 
@@ -30,17 +30,15 @@ FLAGS = ("admin_port", "store", "record")
 
 def request(args: Namespace, environ: Mapping[str, str]) -> Request:
     """What to load, from the arguments of the command. An allowed host is an upstream named like it."""
-    given = [(name, getattr(args, name)) for name in FLAGS]
-    flags = (
-        *(Override((name,), text, f"--{name.replace('_', '-')}") for name, text in given if text is not None),
-        *(Override(("upstreams", name, "url"), url, "--upstream") for name, url in args.upstream),
-        *(Override(("upstreams", host.replace(":", "-"), "url"), f"https://{host}", "--allow") for host in args.allow),
-    )
-    file = Path(args.config) if args.config else default_file(environ)
-    return Request(file, environ, flags, args.policy)
+    asked = serve.request(args, environ, FLAGS)
+    allowed = [
+        Override(("upstreams", host.lower().replace(":", "-"), "url"), f"https://{host}", "--allow")
+        for host in args.allow
+    ]
+    return replace(asked, flags=(*asked.flags, *allowed))
 
 
-def run(settings: Settings, request: Request, port: int, clock: serving.Clock) -> int:
+def run(settings: Settings, request: Request, port: int, clock: Clock) -> int:
     """Serve until told to stop; the exit status."""
     serving.open_log(settings)
     authority = authority_of(settings, request.environ)
@@ -63,22 +61,16 @@ def authority_of(settings: Settings, environ: Mapping[str, str]) -> Authority:
 def front(authority: Authority) -> serving.Front:
     """The intercepting proxy as a front end of `serving.serve`; clients get `variables(url, authority)`."""
 
-    def opened(
-        settings: Settings, works: serving.Works, drain: server.Drain
-    ) -> tuple[server.Port, Callable[[float], Awaitable[None]]]:
+    def opened(works: Works, drain: server.Drain) -> tuple[server.Port, Callable[[float], Awaitable[None]]]:
         from proxy.intercept.addon import Interceptor  # here: the extra may be missing
         from proxy.intercept.port import ForwardPort, weaknesses
 
-        # mitmproxy logs the heads of broken requests, credentials and all
-        logging.getLogger("mitmproxy").setLevel(logging.WARNING)
         if weak := weaknesses():
             log.warning(weak)
-        turns = Turns(
-            works.context, works.clock, works.limits, works.lifecycle, works.observer, works.prepare, works.settle
-        )
-        interceptor = Interceptor(Targets(settings.upstreams, DIALECTS), turns)
-        port = ForwardPort(interceptor, authority, body_bytes=works.limits.body_bytes, patience=drain.patience)
-        return port, works.lifecycle.finish
+        turns = works.turns
+        interceptor = Interceptor(Targets(works.settings.upstreams, DIALECTS), turns)
+        port = ForwardPort(interceptor, authority, body_bytes=turns.limits.body_bytes, patience=drain.patience)
+        return port, turns.lifecycle.finish
 
     return opened
 

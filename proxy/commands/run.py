@@ -20,6 +20,7 @@ from proxy.commands import intercept, run_agents, run_child, run_doors, run_prox
 from proxy.commands.clients import policies
 from proxy.commands.run_summary import Ran, document, report
 from proxy.commands.terminal import complain, wants_colour
+from proxy.commands.works import Audience
 from proxy.config import Override, Request, Settings, load_settings
 from proxy.counting import traffic_of
 from proxy.errors import ConfigError
@@ -70,7 +71,7 @@ def _run(argv: Sequence[str], program: str, args: Namespace, environ: Mapping[st
     for note in (*run_doors.notes(found), *asked.notes, *settings.notes):
         complain(f"holdfast: {note}")
     tally, sessions = Tally(), Sessions()
-    serve = _server(settings, request, clock, serving.Audience(tally.add, sessions.answered), authority)
+    serve = _server(settings, request, clock, Audience(tally.add, sessions.answered), authority)
     with run_proxy.running(serve) as base:
         if authority:
             told = run_agents.Told(argv, run_doors.forwarded(environ, variables(base, authority)))
@@ -113,7 +114,7 @@ def _request(args: Namespace, environ: Mapping[str, str], own: Sequence[Override
 
 
 def _server(
-    settings: Settings, request: Request, clock: Clock, audience: serving.Audience, authority: Authority | None
+    settings: Settings, request: Request, clock: Clock, audience: Audience, authority: Authority | None
 ) -> run_proxy.Serve:
     traffic = serving.listen(settings.host, settings.port)
     admin = serving.listen(settings.admin_host, settings.admin_port)

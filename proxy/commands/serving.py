@@ -1,90 +1,44 @@
 """The proxy of one process: from settings to two listening ports, for whoever starts it.
 
-Rules of this room: this is wiring. Sockets come bound, and a clock comes as an argument; what is printed,
-logged or counted besides the metrics is the caller's, as an `Audience`.
+Rules of this room: this is wiring. Sockets come bound, and a clock comes as an argument; which front end has the
+traffic port is the caller's choice.
 """
 
 import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from metrics.events import Event
-from metrics.registry import Metrics
-from policies.core.usage import Usage
-from proxy import exchange, server
-from proxy.admin import AdminApp, check_binding
-from proxy.admin_api import admin_api
-from proxy.commands.wiring import keep_pruned, open_context, open_metrics, open_recorder, readiness
-from proxy.config import Live, Request, Settings
-from proxy.counting import Counting
+from proxy import server
+from proxy.commands.works import SILENT, Audience, Clock, Works, open_works
+from proxy.config import Request, Settings
 from proxy.dialects.registry import DIALECTS
-from proxy.exchange import Prepared
-from proxy.lifecycle import Lifecycle
-from proxy.limits import Limits
-from proxy.observer import Observer
-from proxy.probes import Ready
-from proxy.recorder import Recorder
 from proxy.reverse import ReverseProxy
 from proxy.routes import Routes
-from proxy.turns import Prepare, Settle
 from proxy.upstream import open_pools
 
-Clock = Callable[[], float]
-Answer = Callable[[Prepared, Usage | None, float, int], None]
-"""Told of each exchange before it is accounted for: what was prepared, usage, time, status."""
+Front = Callable[[Works, server.Drain], tuple[server.Port, Callable[[float], Awaitable[None]]]]
+"""Gives the traffic port, and what finishes and closes the front end within some seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who else is told. Neither may raise."""
-
-    event: Callable[[Event], None] = lambda event: None
-    answer: Answer = lambda prepared, usage, now, status: None
-
-
-SILENT = Audience()
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """What a front end is made of, besides its settings."""
-
-    context: exchange.Context
-    clock: Clock
-    limits: Limits
-    lifecycle: Lifecycle
-    observer: Observer
-    ready: Ready
-    prepare: Prepare
-    settle: Settle
-
-
-Front = Callable[[Settings, Works, server.Drain], tuple[server.Port, Callable[[float], Awaitable[None]]]]
-"""Gives the traffic port, and what finishes and closes the rest of the front end within some seconds."""
-
-
-def reverse(
-    settings: Settings, works: Works, drain: server.Drain
-) -> tuple[server.Port, Callable[[float], Awaitable[None]]]:
+def reverse(works: Works, drain: server.Drain) -> tuple[server.Port, Callable[[float], Awaitable[None]]]:
+    """The front end of `serve`."""
+    settings, turns = works.settings, works.turns
     proxy = ReverseProxy(
         Routes(settings.upstreams, DIALECTS),
         open_pools(settings.upstreams),
-        works.context,
-        works.clock,
-        limits=works.limits,
-        lifecycle=works.lifecycle,
-        observer=works.observer,
+        turns.context,
+        turns.clock,
+        limits=turns.limits,
+        lifecycle=turns.lifecycle,
+        observer=turns.observer,
         ready=works.ready,
-        prepare=works.prepare,
-        settle=works.settle,
+        prepare=turns.prepare,
+        settle=turns.settle,
     )
-    return server.listener(proxy, drain, settings.limits.connections), proxy.close
+    limits = settings.limits
+    return server.listener(proxy, drain, limits.connections, limits.body_bytes), proxy.close
 
 
 async def serve(
@@ -101,36 +55,21 @@ async def serve(
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve until a signal, or until `stop` is set; returns when everything is settled and closed."""
-    lifecycle = Lifecycle()
-    live = Live(request, settings)
-    metrics = open_metrics(settings)
+    works = open_works(settings, request, clock, audience)
+    drain = drain or server.Drain(patience=settings.drain)
+    port, finish = front(works, drain)
 
-    def emit(event: Event) -> None:
-        metrics.emit(event)
-        audience.event(event)
+    async def close(seconds: float) -> None:
+        await finish(seconds)
+        await works.close()
 
-    context = open_context(settings, live, emit)
-    recorder = open_recorder(settings, clock())
-    ready, drain = readiness(context), drain or server.Drain(patience=settings.drain)
-    works = Works(
-        context,
-        clock,
-        _limits(settings),
-        lifecycle,
-        Counting(emit),
-        ready,
-        _watching(live),
-        _telling(audience.answer, *([recorder.record] if recorder else [])),
-    )
-    port, close = front(settings, works, drain)
-    pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
     await server.serve_port(
         port,
-        _admin_app(settings, lifecycle, metrics, live, ready),
+        works.admin_app(),
         traffic=traffic,
         admin=admin,
-        lifecycle=lifecycle,
-        close=partial(_close, close, context, pruning, recorder),
+        lifecycle=works.turns.lifecycle,
+        close=close,
         drain=drain,
         started=started,
         stop=stop,
@@ -150,62 +89,7 @@ def open_log(settings: Settings, file: Path | None = None) -> None:
     """Log to a file, or to standard error."""
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(filename=file, level=settings.log_level.upper(), format=form)
-    # the clients log whole URLs, and Gemini's agents put their key there; uvicorn says what server.py says better
-    for name in ("httpx", "httpcore", "aiohttp", "uvicorn"):
+    # the clients log whole URLs, and Gemini's agents put their key there; uvicorn says what server.py says better;
+    # mitmproxy logs the heads of broken requests, credentials and all
+    for name in ("httpx", "httpcore", "aiohttp", "uvicorn", "mitmproxy"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-async def _close(
-    front: Callable[[float], Awaitable[None]],
-    context: exchange.Context,
-    pruning: asyncio.Task[None],
-    recorder: Recorder | None,
-    seconds: float,
-) -> None:
-    await front(seconds)
-    pruning.cancel()
-    if recorder is not None:
-        recorder.close()
-    await context.store.close()
-    await context.archive.close()
-
-
-def _watching(live: Live) -> Prepare:
-    """`prepare`, with a look at the configuration files first: a turn begins with what is in force."""
-
-    async def prepare(request: exchange.Request, context: exchange.Context, now: float) -> exchange.Prepared:
-        live.poll(now)
-        return await exchange.prepare(request, context, now)
-
-    return prepare
-
-
-def _telling(*told: Answer) -> Settle:
-    """`settle`, after these have been told."""
-
-    async def settle(
-        prepared: exchange.Prepared, context: exchange.Context, usage: Usage | None, now: float, *, status: int = 200
-    ) -> None:
-        for tell in told:
-            tell(prepared, usage, now, status)
-        await exchange.settle(prepared, context, usage, now, status=status)
-
-    return settle
-
-
-def _admin_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, live: Live, ready: Ready) -> AdminApp:
-    check_binding(settings.admin_host, settings.admin_token.reveal() if settings.admin_token else "")
-    return AdminApp(
-        metrics.exposition,
-        mounted=admin_api(live),
-        ready=ready,
-        lifecycle=lifecycle,
-        hosts=(*settings.allowed_hosts, settings.admin_host),
-        token=settings.admin_token.reveal() if settings.admin_token else "",
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    chosen = msgspec.structs.asdict(settings.limits)
-    del chosen["connections"]  # the server's, not the application's
-    return Limits(**chosen)
