@@ -74,6 +74,8 @@ class Client:
     """What the model says when all steps are done. `FINAL` must come out on standard output."""
     extends: Callable[[bytes, bytes], bool] = extends
     """Whether a request of the main loop extends the one before."""
+    observations: bool = True
+    """Its requests hold what its tools reported, not only the newest of it: there is something to mask."""
     patience: float = 100.0
     """Seconds that one run may take."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from policies.core.profile import find_profile
 from proxy.simulator.paths import api_of
 from proxy.simulator.records import Record
+from proxy.simulator.sockets import METHOD as WEBSOCKET
 from tests.clients.client import Client
 from tests.clients.run import Finished
 from tests.clients.tap import Exchange
@@ -22,6 +23,7 @@ from tests.clients.task import EXPECTED, FINAL, MARKS
 from tests.end_to_end.agents import PROFILES, cost, hit_rate
 
 MASKED = re.compile(r"\bmask:(\d+)")
+UNEDITED = "applied=none; removed=0;"
 COUNTING = ("/count_tokens", ":countTokens", "/input_tokens")
 
 
@@ -91,10 +93,15 @@ class Turn:
         """The plan breaks the prefix, and says so."""
         return "prefix=broken:policy_" in self.plan
 
+    @property
+    def edited(self) -> bool:
+        """The plan names an edit that is new; where nothing is cached, it breaks nothing."""
+        return MASKED.search(self.plan) is not None
+
     def faults(self) -> Iterator[str]:
-        if self.client and not self.upstream and not self.planned:
+        if self.client and not self.upstream and not self.planned and not self.edited:
             yield f"request {self.number}: the prefix is broken, and no plan says so: {self.plan}"
-        if "applied=none; removed=0;" in self.plan and not self.same:
+        if not self.same and (not self.plan or UNEDITED in self.plan):
             yield f"request {self.number}: changed without an edit: {self.plan}"
 
 
@@ -152,9 +159,9 @@ class Comparison:
 
     @property
     def maskable(self) -> bool:
-        """Whether history of this model may be edited at all."""
+        """Whether there is history that may be edited at all."""
         profile = find_profile(PROFILES, self.client.model)
-        return profile is not None and profile.binds_reasoning == "no"
+        return profile is not None and profile.binds_reasoning == "no" and self.client.observations
 
 
 def _bill(run: Run) -> dict[str, Any]:
@@ -176,7 +183,7 @@ def _prefixes(through: Through) -> dict[str, Any]:
 def is_main(client: Client, method: str, target: str, body: bytes) -> bool:
     """Whether this is a request of the main loop; counting tokens is none."""
     path = target.partition("?")[0]
-    if api_of(method, path) is None or path.endswith(COUNTING):
+    if api_of("POST" if method == WEBSOCKET else method, path) is None or path.endswith(COUNTING):
         return False
     return client.main(json.loads(body))
 

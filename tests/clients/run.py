@@ -71,8 +71,9 @@ def _nowhere() -> Iterator[str]:
 
 
 def _environment(home: Path, proxy: str) -> Mapping[str, str]:
-    node = INSTALLED / "npm" / "node_modules" / ".bin"
-    env = {"PATH": f"{node}:{os.environ['PATH']}", "HOME": str(home), "TMPDIR": str(home), "TERM": "dumb"}  # noqa: TID251
+    # npm 9 does not link the program of a package that came for one platform
+    nodes = [str(path) for path in (INSTALLED / "npm" / "node_modules").glob("node-*/bin")]
+    env = {"PATH": ":".join([*nodes, os.environ["PATH"]]), "HOME": str(home), "TMPDIR": str(home), "TERM": "dumb"}  # noqa: TID251
     env |= {"LANG": "C.UTF-8", "NO_COLOR": "1", "CI": "1", "NO_PROXY": "127.0.0.1,localhost"}
     env |= {name: proxy for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
     return env | {name.lower(): value for name, value in env.items() if name.endswith("_PROXY")}

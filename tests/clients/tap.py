@@ -1,7 +1,7 @@
 """A wire tap between a client and Holdfast: bytes are copied both ways, and read only when the run is over.
 
 Rules of this room: nothing is parsed, changed or held on the way, so what is recorded is what the client sent
-and got. HTTP/1.1 is read by h11, the strict parser. A connection that becomes a WebSocket is not read at all.
+and got. HTTP/1.1 is read by h11, the strict parser; of a WebSocket, each message of the client is an exchange.
 """
 
 import socket
@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 
 import h11
 
+from proxy.simulator.sockets import METHOD as WEBSOCKET
+from tests.clients.frames import messages
+
 PATIENCE = 10.0
+SWITCHED = b"HTTP/1.1 101 "
 TAKEN = h11.Response(status_code=200, headers=[("content-length", "0")])
 
 
@@ -102,8 +106,13 @@ def _copy(source: socket.socket, target: socket.socket, kept: list[tuple[float, 
 
 
 def _read(wire: Wire) -> Iterator[Exchange]:
+    received = b"".join(data for _, data in wire.received)
+    if received.startswith(SWITCHED):
+        target = wire.sent[0][1].split(b" ", 2)[1].decode()
+        yield from (Exchange(at, WEBSOCKET, target, body, 200, {}) for at, body in messages(wire.sent, received))
+        return
     client = h11.Connection(h11.CLIENT)
-    client.receive_data(b"".join(data for _, data in wire.received))
+    client.receive_data(received)
     for arrived, head, body in _requests(wire.sent):
         client.send(h11.Request(method=head.method, target=head.target, headers=[("host", "tapped")]))
         client.send(h11.EndOfMessage())
