@@ -19,6 +19,9 @@ CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 SIGNATURE = b"aws4-"
 """How an `Authorization` over the whole request begins (AWS Signature Version 4), lower case."""
 
+KEY_SUBPROTOCOL = b"openai-insecure-api-key."
+"""How a browser, which can set no header, authenticates a WebSocket (openai-node, `beta/realtime/websocket.ts`)."""
+
 SESSIONS = (b"session-id", b"session_id", b"x-session-id", b"thread-id")
 """Codex, older Codex, opencode, and Codex again, in the order they are believed."""
 
@@ -53,7 +56,12 @@ def credential(headers: Sequence[Pair], query: bytes) -> bytes:
     """Everything in the request that authenticates it, in a form that no other set of values shares."""
     parts = [name + b"=" + value for name in CREDENTIALS for value in values(headers, name)]
     parts += [field for field in query.split(b"&") if field.startswith(b"key=")]
+    parts += [word for word in _subprotocols(headers) if word.startswith(KEY_SUBPROTOCOL)]
     return b"\0".join(parts)
+
+
+def _subprotocols(headers: Sequence[Pair]) -> list[bytes]:
+    return [word.strip() for value in values(headers, b"sec-websocket-protocol") for word in value.split(b",")]
 
 
 def shared(upstream: str) -> bytes:

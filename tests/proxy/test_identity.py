@@ -26,6 +26,13 @@ def test_no_other_set_of_values_gives_the_same_credential() -> None:
     assert joined != credential(((b"authorization", b"ab"),), b"")
 
 
+def test_the_key_that_a_browser_hides_in_a_subprotocol_is_a_credential_and_other_subprotocols_are_none() -> None:
+    offered = ((b"sec-websocket-protocol", b"realtime, openai-insecure-api-key.one, x"),)
+    other = ((b"sec-websocket-protocol", b"realtime, openai-insecure-api-key.two, x"),)
+    assert credential(offered, b"") != credential(other, b"") != b""
+    assert credential(((b"sec-websocket-protocol", b"realtime"),), b"") == b""
+
+
 def test_a_query_key_inside_another_value_is_not_a_key() -> None:
     assert credential((), b"monkey=1&x=key=2") == b""
 
