@@ -28,6 +28,15 @@ COUNTING = ("/count_tokens", ":countTokens", "/input_tokens")
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """Of all requests of a run."""
+
+    input: int
+    read: int
+    output: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One run of a client, as its provider saw it."""
 
@@ -45,6 +54,15 @@ class Run:
     @property
     def billed(self) -> list[Record]:
         return [record for record in self.log if record.usage]
+
+    @property
+    def tokens(self) -> Tokens:
+        bills = [record.usage for record in self.log if record.usage]
+        return Tokens(
+            sum(bill.input.total for bill in bills),
+            sum(bill.input.read for bill in bills),
+            sum(bill.output for bill in bills),
+        )
 
     @property
     def hit_rate(self) -> float:
@@ -113,6 +131,8 @@ class Through:
     exchanges: Sequence[Exchange]
     """All that passed the wire tap."""
     turns: Sequence[Turn]
+    counted: Tokens
+    """What Holdfast's metrics say."""
 
     @property
     def masked(self) -> int:
@@ -131,6 +151,8 @@ class Through:
             yield from turn.faults()
         if self.passed:
             yield f"passed through: {self.passed}"
+        if self.counted != self.run.tokens:
+            yield f"counted {self.counted}, billed {self.run.tokens}"
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,19 @@ direct run. All together costs at most the planner's bound above direct, and no 
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.clients.client import Client, Place, brain
-from tests.clients.measure import Comparison, Run, Through, anew, is_main, turns
+from tests.clients.measure import Comparison, Run, Through, Tokens, anew, is_main, turns
 from tests.clients.run import run
 from tests.clients.table import CLIENTS
 from tests.clients.tap import tapped
 from tests.clients.task import STEPS, lay_out, result
 from tests.end_to_end.agents import PROFILES, counted
-from tests.end_to_end.running import Stage, holdfast, stage
+from tests.end_to_end.running import Holdfast, Stage, holdfast, stage, wait_until
 
 SLACK = 400
 """Tokens of a turn: caches count in steps of up to 128, and some texts of a client differ from run to run."""
@@ -86,8 +87,19 @@ def _through(client: Client, staged: Stage, folder: Path, policy: str) -> Throug
     state = folder / "state" / Path(policy).stem
     with holdfast(state, staged.urls, "--policy", policy) as proxy, tapped(proxy.url) as tap:
         done = _run(client, staged, tap.url, folder)
+        with suppress(AssertionError):  # what is still not counted then is a fault of its own
+            wait_until(lambda: _counted(proxy) == done.tokens)
+        counted = _counted(proxy)
     exchanges = tap.exchanges()
-    return Through(done, exchanges, turns(client, exchanges, done.main))
+    return Through(done, exchanges, turns(client, exchanges, done.main), counted)
+
+
+def _counted(proxy: Holdfast) -> Tokens:
+    """Accounted for after the client has its answer."""
+    numbers = proxy.numbers()
+    name = "holdfast_input_tokens_total"
+    sums = numbers.total(name), numbers.total(name, cache="read"), numbers.total("holdfast_output_tokens_total")
+    return Tokens(*map(int, sums))
 
 
 def _run(client: Client, staged: Stage, url: str, folder: Path) -> Run:
