@@ -16,7 +16,7 @@ from mitmproxy.proxy.layers import TCPLayer
 from proxy import identity
 from proxy.headers import PRIVATE, Pair, first, for_edited
 from proxy.intercept.passage import Passage, moment
-from proxy.intercept.reach import Resolve, Unreachable, address_of, look_up
+from proxy.intercept.reach import Reach, Unreachable, reach
 from proxy.intercept.targets import Targets
 from proxy.relay import CLIENT_CLOSED
 from proxy.routes import Route
@@ -33,8 +33,8 @@ TEXT = {"content-type": "text/plain; charset=utf-8"}
 class Interceptor:
     """The names of the hooks are mitmproxy's."""
 
-    def __init__(self, targets: Targets, turns: Turns, resolve: Resolve = look_up) -> None:
-        self._targets, self._turns, self._resolve = targets, turns, resolve
+    def __init__(self, targets: Targets, turns: Turns, reach: Reach = reach) -> None:
+        self._targets, self._turns, self._reach = targets, turns, reach
         self._passages: WeakKeyDictionary[http.HTTPFlow, Passage] = WeakKeyDictionary()
 
     @property
@@ -152,7 +152,7 @@ class Interceptor:
         if self._targets.decrypts(request.host, request.port):
             return
         try:
-            address = await address_of(request.host, request.port, self._resolve)
+            address = await self._reach(request.host, request.port)
         except Unreachable as refused:
             log.warning("refused with %d: %s", refused.status, refused)
             self._turns.observer.refused(refused.status)

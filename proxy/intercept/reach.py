@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From host and port to addresses, the best first. Raises OSError."""
+Reach = Callable[[str, int], Awaitable[str]]
+"""From host and port to the address to connect to. Raises Unreachable."""
 
 
 class Unreachable(Exception):
@@ -34,7 +36,7 @@ async def look_up(host: str, port: int) -> Sequence[str]:
     return tuple(str(each[4][0]) for each in ordered)
 
 
-async def address_of(host: str, port: int, resolve: Resolve) -> str:
+async def reach(host: str, port: int, resolve: Resolve = look_up) -> str:
     """The address to connect to. Raises Unreachable."""
     try:
         addresses = await resolve(host, port)
