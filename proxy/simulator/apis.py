@@ -46,6 +46,8 @@ class Call(Struct, frozen=True):
     body: bytes
     connection: Connection | None = None
     """Where it came as a message of a WebSocket."""
+    raw_path: str = ""
+    """As sent, still encoded: what a signature covers."""
 
     @property
     def credential(self) -> str:

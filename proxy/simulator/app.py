@@ -164,4 +164,10 @@ def _record(number: int, request: Request, body: bytes, now: float, api: Api | N
 
 
 def _call(request: Request, body: bytes) -> Call:
-    return Call(path=request.scope["path"], query=dict(request.query_params), headers=dict(request.headers), body=body)
+    return Call(
+        path=request.scope["path"],
+        query=dict(request.query_params),
+        headers=dict(request.headers),
+        body=body,
+        raw_path=request.scope["raw_path"].decode("latin-1"),
+    )

@@ -4,6 +4,7 @@ import re
 
 from proxy.simulator.apis import Api
 from proxy.simulator.chat import CHAT
+from proxy.simulator.clouds import door_of
 from proxy.simulator.gemini import GEMINI
 from proxy.simulator.messages import MESSAGES
 from proxy.simulator.responses import RESPONSES
@@ -25,4 +26,4 @@ def api_of(method: str, path: str) -> Api | None:
     """None where nothing answers a POST there, or the method is another."""
     if method != "POST":
         return None
-    return GEMINI if GEMINI_PATH.fullmatch(path) else EXACT.get(path)
+    return GEMINI if GEMINI_PATH.fullmatch(path) else EXACT.get(path) or door_of(path)
