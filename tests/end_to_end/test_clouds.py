@@ -198,7 +198,7 @@ def converse(streamed: bool, url: str) -> list[Any]:
             message, usage = converse_turn(client, history, streamed)
             seen.append((message, usage))
             calls = [part["toolUse"]["toolUseId"] for part in message["content"] if "toolUse" in part]
-            results = [{"toolResult": {"toolUseId": call, "content": [{"text": LISTING}]}} for call in calls]
+            results: list[Any] = [{"toolResult": {"toolUseId": call, "content": [{"text": LISTING}]}} for call in calls]
             history += [message, {"role": "user", "content": results or [{"text": "go on"}]}]
     return seen
 
