@@ -48,7 +48,8 @@ def test_a_client_works_through_holdfast_as_it_does_direct(
         pytest.skip(f"{client.name} is not installed (no {client.needs.name}): see `make clients`")
     compared = compare(client, tmp_path)
     record_property("client", json.dumps(compared.figures()))
-    assert list(faults(compared)) == []
+    found = list(faults(compared))
+    assert not found, "\n".join(found)
 
 
 def faults(compared: Comparison) -> Iterator[str]:
