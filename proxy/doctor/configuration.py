@@ -19,6 +19,9 @@ from proxy.errors import ConfigError
 WHERE = "configuration"
 OPEN_TO_OTHERS, WRITABLE_BY_OTHERS = 0o077, 0o022
 
+KEY = re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,})")
+"""What looks like a provider's key: long enough that no name or path is taken for one."""
+
 SHADOWING = frozenset({"chat", "messages", "responses", "completions", "embeddings", "models", "upload", "files"})
 """First parts of paths that clients ask for, with or without /v1; those that Holdfast reserves are refused anyway."""
 
@@ -29,7 +32,6 @@ class UpstreamFact:
 
     name: str
     url: str
-    dialect: str | None
     origin: str = ""
     line: int = 0
     known: str = ""
@@ -58,8 +60,8 @@ class ConfigurationFacts:
     routes: Sequence[tuple[Route, str]] = ()
     """Each with the place that it was written at."""
     files: Sequence[FileFact] = ()
-    keys: Sequence[tuple[str, int]] = ()
-    """Lines of configuration files that hold what looks like a provider's key."""
+    keys: Sequence[str] = ()
+    """Places, as `file:line`, in configuration files of what looks like a provider's key."""
 
 
 def check_configuration(facts: ConfigurationFacts) -> Iterator[Finding]:
@@ -71,29 +73,33 @@ def check_configuration(facts: ConfigurationFacts) -> Iterator[Finding]:
     if facts.notes:
         place, _, text = facts.notes[0].rpartition(": ")
         more = f", and {len(facts.notes) - 1} more" if len(facts.notes) > 1 else ""
-        file = place.rpartition(":")[0]
-        yield Finding("hint", place, text + more, f"holdfast policy check {shlex.quote(file)}")
+        yield Finding("hint", place, text + more, change(place))
     for upstream in facts.upstreams:
         yield from _upstream(upstream)
     yield from _routes(facts)
     yield from (_open(file) for file in facts.files if _is_open(file))
-    for path, line in facts.keys:
+    for place in facts.keys:
         what = "what looks like a provider's key: agents send their own, and a file is shown, copied and committed"
-        yield Finding("failed", f"{path}:{line}", what, edit(path, line))
+        yield Finding("failed", place, what, change(place))
 
 
-def edit(path: str, line: int = 0) -> str:
-    """The command that opens a file, at a line where one is known."""
-    return f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{shlex.quote(path)}"
+def change(place: str) -> str:
+    """The command for changing what stands at a place: `file:line`, or a variable."""
+    path, _, line = place.rpartition(":")
+    if place.startswith("HOLDFAST_"):
+        return f"unset {path or place}"
+    return f"${{EDITOR:-vi}} +{line} {shlex.quote(path)}"
 
 
 def _error(error: ConfigError) -> Finding:
-    what = f"{error.message}; {error.help}" if error.help else error.message
+    # a message repeats the value that is wrong, and somebody may have put a key where none belongs
+    what = KEY.sub("***", f"{error.message}; {error.help}" if error.help else error.message)
     variable = re.search(r"`(HOLDFAST_\w+)`", error.message)
     if error.file.startswith("HOLDFAST_"):
-        return Finding("failed", error.file, what, f"unset {error.file}")
+        return Finding("failed", error.file, what, change(error.file))
     if error.line:
-        return Finding("failed", f"{error.file}:{error.line}", what, edit(error.file, error.line))
+        place = f"{error.file}:{error.line}"
+        return Finding("failed", place, what, change(place))
     if variable:
         return Finding("failed", variable[1], what, f"unset {variable[1]}")
     if error.file and error.file not in ("environment", "built in"):
@@ -147,9 +153,7 @@ def _routes(facts: ConfigurationFacts) -> Iterator[Finding]:
     for number, (route, place) in enumerate(facts.routes):
         what = _never(route.match, names) or _shadowed(number, [each for each, _ in facts.routes])
         if what:
-            path, _, line = place.rpartition(":")
-            fix = edit(path, int(line)) if line.isdigit() else f"unset {place}"
-            yield Finding("warning", place, f"the route to `{route.policy}` is never used: {what}", fix)
+            yield Finding("warning", place, f"the route to `{route.policy}` is never used: {what}", change(place))
 
 
 def _never(match: Match, upstreams: Sequence[str]) -> str:

@@ -29,7 +29,6 @@ class DatabaseFact:
     exists: bool
     problem: str = ""
     version: int = 0
-    known_version: int = 0
     journal: str = ""
     free_bytes: int | None = None
     file_system: str = ""
@@ -89,7 +88,7 @@ def _repair(database: DatabaseFact, folder: str) -> str:
     path = shlex.quote(database.path)
     if not database.exists:
         return f"mkdir -p {folder} && ls -ld {folder}"
-    if database.version > database.known_version:
+    if "newer" in database.problem:
         return "pip install --upgrade holdfast"
     if "damaged" in database.problem or "not a" in database.problem:
         return f"mv {path} {path}.old"

@@ -98,7 +98,8 @@ def _untrusted(asked: Asked) -> Finding:
         return _failed(asked, f"its certificate{by} has expired, or this clock is ahead", "date -u")
     if asked.verify_code in WRONG_NAME and asked.names:
         what = f"its certificate is for {', '.join(asked.names[:3])}"
-        return _failed(asked, what, _set_url(asked, f"https://{asked.names[0]}"))
+        port = "" if asked.port == 443 else f":{asked.port}"
+        return _failed(asked, what, _set_url(asked, f"https://{asked.names[0]}{port}"))
     if "wrong version number" in asked.problem or "record layer" in asked.problem:
         plain = f"http{asked.url.removeprefix('https')}"
         return _failed(asked, "it speaks http, its URL says https", _set_url(asked, plain))

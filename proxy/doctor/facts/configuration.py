@@ -4,7 +4,6 @@ Rules of this room: what cannot be read is reported, and the built-in settings s
 environment is an argument.
 """
 
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,14 +17,11 @@ from proxy.config.paths import Paths
 from proxy.config.policies import read_text
 from proxy.config.upstreams import BUILT_IN
 from proxy.config.yaml_tree import read_table
-from proxy.doctor.configuration import ConfigurationFacts, FileFact, UpstreamFact
+from proxy.doctor.configuration import KEY, ConfigurationFacts, FileFact, UpstreamFact
 from proxy.errors import ConfigError
 from proxy.store.open import store_path
 
 SECRET_FILES = ("admin_token_file", "tenant_key_file", "store_file")
-
-# Long enough that no name or path is taken for one.
-_KEY = re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +45,7 @@ def look_at_configuration(request: Request) -> Read:
         file=file,
         notes=settings.notes,
         policies=in_use(settings.routes),
-        upstreams=tuple(
-            _upstream(upstream.name, upstream.url, upstream.dialect, written, request)
-            for upstream in settings.upstreams
-        ),
+        upstreams=tuple(_upstream(upstream.name, upstream.url, written, request) for upstream in settings.upstreams),
         routes=tuple(_placed(settings.routes.entries, written, request.environ)),
         files=tuple(_files(settings, written, request)),
         keys=tuple(key for path in settings.sources for key in _keys(Path(path))),
@@ -74,15 +67,15 @@ def _written(file: Path | None) -> Table:
         return Table({}, Place(str(file)))
 
 
-def _upstream(name: str, url: str, dialect: str | None, written: Table, request: Request) -> UpstreamFact:
+def _upstream(name: str, url: str, written: Table, request: Request) -> UpstreamFact:
     known = BUILT_IN.get(name, {}).get("url", "")
     variable = f"HOLDFAST_UPSTREAMS__{name.upper()}__URL"
     if variable in request.environ:
-        return UpstreamFact(name, url, dialect, variable, known=known)
+        return UpstreamFact(name, url, variable, known=known)
     entry = written.at(("upstreams", name, "url"))
     if entry is None:
-        return UpstreamFact(name, url, dialect, known=known)
-    return UpstreamFact(name, url, dialect, entry.place.origin, entry.place.line, known)
+        return UpstreamFact(name, url, known=known)
+    return UpstreamFact(name, url, entry.place.origin, entry.place.line, known)
 
 
 def _placed(entries: tuple[Route, ...], written: Table, environ: Mapping[str, str]) -> Iterator[tuple[Route, str]]:
@@ -122,12 +115,12 @@ def _file(key: str, path: Path, *, secret: bool) -> Iterator[FileFact]:
         return  # what is missing is another check's business
 
 
-def _keys(path: Path | None) -> Iterator[tuple[str, int]]:
-    """The lines that hold what looks like a key: never the key itself."""
+def _keys(path: Path | None) -> Iterator[str]:
+    """The places of lines that hold what looks like a key: never the key itself."""
     if path is None:
         return
     try:
         lines = read_text(path).splitlines()
     except ConfigErrors:
         return
-    yield from ((str(path), number) for number, line in enumerate(lines, start=1) if _KEY.search(line))
+    yield from (f"{path}:{number}" for number, line in enumerate(lines, start=1) if KEY.search(line))

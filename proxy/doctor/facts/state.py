@@ -69,7 +69,6 @@ def _look(name: str, path: Path, schema: Schema, query: str, bound: int | None) 
         exists=path.exists(),
         problem=problem,
         version=version,
-        known_version=schema.version,
         journal=journal,
         free_bytes=shutil.disk_usage(folder).free,
         file_system=file_system(folder),
