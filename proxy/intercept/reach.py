@@ -54,6 +54,11 @@ def is_own(address: str) -> bool:
     return plain.is_loopback or plain.is_link_local or plain.is_unspecified or plain.is_multicast
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there; a name other than localhost is not looked up."""
+    return host == "localhost" or not _named(host) and ipaddress.ip_address(host).is_loopback
+
+
 def _named(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

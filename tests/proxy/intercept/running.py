@@ -107,9 +107,7 @@ async def intercepting(
         stop=stop,
     )
     server = asyncio.get_running_loop().create_task(serving)
-    await asyncio.wait([accepting, server], return_when=asyncio.FIRST_COMPLETED)
-    if server.done():
-        server.result()
+    server.add_done_callback(lambda _: accepting.cancel())
     try:
         yield Running((await accepting).port, driver, recorder, lifecycle, stop, server)
     finally:

@@ -30,7 +30,9 @@ async def test_a_request_that_is_not_edited_arrives_as_it_was_sent(trust: Trust)
         reply = await agent.reply()
         await running.driver.settling.wait()
     assert reply.status == 200 and reply.body == b'{"usage":{"input_tokens":7}}'
-    assert reply.head.startswith(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 28\r\nx-holdfast")
+    assert reply.head.startswith(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 28\r\nx-holdfast"
+    )
     assert upstream.requests[0].head + upstream.requests[0].body == sent
     assert running.driver.requests[0].body == BODY
     assert running.driver.settled == [(Usage(input=7), 200)]

@@ -179,6 +179,8 @@ async def test_a_web_page_reaches_nothing_through_the_proxy(trust: Trust, host: 
         agent(running.port) as raw,
     ):
         for port in (running.port, admin.port):
-            await raw.send(b"GET / HTTP/1.1\r\nhost: %b:%d\r\norigin: http://evil.example\r\n\r\n" % (host.encode(), port))
+            await raw.send(
+                b"GET / HTTP/1.1\r\nhost: %b:%d\r\norigin: http://evil.example\r\n\r\n" % (host.encode(), port)
+            )
             assert (await raw.reply()).status == 403
     assert admin.connections == 0
