@@ -11,21 +11,24 @@ from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from metrics.tally import Tally
 from policies.core.usage import Usage
-from proxy.commands import intercept, run_agents, run_child, run_doors, run_proxy, serve, serving
+from proxy.commands import intercept, run_agents, run_child, run_doors, run_proxy, serving
 from proxy.commands.clients import policies
+from proxy.commands.run_doors import Door
 from proxy.commands.run_summary import Ran, document, report
+from proxy.commands.serve import request as flagged
 from proxy.commands.terminal import complain, wants_colour
 from proxy.commands.works import Audience
 from proxy.config import Override, Request, Settings, load_settings
 from proxy.counting import traffic_of
 from proxy.errors import ConfigError
 from proxy.exchange import Prepared
-from proxy.intercept.authority import Authority, variables
+from proxy.intercept.authority import variables
 from proxy.store.open import store_path
 
 Clock = Callable[[], float]
@@ -39,6 +42,11 @@ HINTS = {
     "gemini": "It does with an API key; signed in with Google it asks another API.",
 }
 """Why an agent that reads one of the variables may not have used it."""
+
+ELSEWHERE = (
+    "Else give it the address of `holdfast serve` in its own settings, or use\n"
+    "`holdfast run --intercept`, which needs no base URL."
+)
 
 
 def run(args: Namespace, environ: Mapping[str, str], clock: Clock) -> int:
@@ -59,25 +67,18 @@ def _agent(words: Sequence[str]) -> list[str]:
 
 def _run(argv: Sequence[str], program: str, args: Namespace, environ: Mapping[str, str], clock: Clock) -> int:
     asked = run_agents.Asked() if args.intercept else run_agents.ask(program, argv, environ)
-    found = run_doors.doors(
-        (*asked.openings, *run_doors.by_variable(environ)),
-        {**environ, **asked.own},
-        {name for name, _ in args.upstream},
-    )
+    fixed = {name for name, _ in args.upstream}
+    openings = (*asked.openings, *run_doors.by_variable(environ))
+    found = run_doors.doors(openings, {**environ, **asked.own}, fixed)
     request = _request(args, environ, run_doors.overrides(found))
     settings = load_settings(request)
-    authority = intercept.authority_of(settings, environ) if args.intercept else None
+    way = _by_proxy(argv, environ, settings) if args.intercept else _by_base_url(argv, environ, settings, found)
     log = _open_log(settings, environ)
     for note in (*run_doors.notes(found), *asked.notes, *settings.notes):
         complain(f"holdfast: {note}")
     tally, sessions = Tally(), Sessions()
-    serve = _server(settings, request, clock, Audience(tally.add, sessions.answered), authority)
-    with run_proxy.running(serve) as base:
-        if authority:
-            told = run_agents.Told(argv, run_doors.forwarded(environ, variables(base, authority)))
-        else:
-            reached = run_doors.environment(environ, found, base, _anthropic(settings))
-            told = run_agents.tell(argv, reached, found, base)
+    with run_proxy.running(_server(settings, request, clock, way.front, Audience(tally.add, sessions.answered))) as url:
+        told = way.tell(url)
         status = run_child.run(told.argv, told.environ, program)
     home = environ.get("HOME", "")
     ran = Ran(
@@ -88,12 +89,44 @@ def _run(argv: Sequence[str], program: str, args: Namespace, environ: Mapping[st
         store=_short(store_path(settings.store), home),
         log=_short(log, home),
         read_back=_read_back(args),
-        base=base,
-        given=tuple(variables(base, authority)) if authority else tuple(door.name for door in found),
-        hint="" if authority else HINTS.get(run_agents.name_of(argv), ""),
+        base=url,
+        given=way.given,
+        hint=way.hint,
+        elsewhere=way.elsewhere,
     )
     _say(ran, args, environ)
     return status
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the agent's requests come to us."""
+
+    front: serving.Front
+    tell: Callable[[str], run_agents.Told]
+    """From our URL to what the agent is started with."""
+    given: tuple[str, ...]
+    hint: str = ""
+    elsewhere: str = ""
+
+
+def _by_base_url(argv: Sequence[str], environ: Mapping[str, str], settings: Settings, found: Sequence[Door]) -> Way:
+    anthropic = next((upstream.url for upstream in settings.upstreams if upstream.name == "anthropic"), "")
+
+    def tell(url: str) -> run_agents.Told:
+        return run_agents.tell(argv, run_doors.environment(environ, found, url, anthropic), found, url)
+
+    hint = HINTS.get(run_agents.name_of(argv), "")
+    return Way(serving.reverse, tell, tuple(door.name for door in found), hint, ELSEWHERE)
+
+
+def _by_proxy(argv: Sequence[str], environ: Mapping[str, str], settings: Settings) -> Way:
+    authority = intercept.authority_of(settings, environ)
+
+    def tell(url: str) -> run_agents.Told:
+        return run_agents.Told(argv, run_doors.forwarded(environ, variables(url, authority)))
+
+    return Way(intercept.front(authority), tell, tuple(variables("", authority)))
 
 
 class Sessions:
@@ -108,28 +141,18 @@ class Sessions:
 
 
 def _request(args: Namespace, environ: Mapping[str, str], own: Sequence[Override]) -> Request:
-    request = serve.request(args, environ, ("store", "record"))
+    request = flagged(args, environ, ("store", "record"))
     ports = (Override((name,), text, "run") for name, text in OWN_PORTS.items())
     return Request(request.file, environ, (*own, *request.flags, *ports), args.policy)
 
 
 def _server(
-    settings: Settings, request: Request, clock: Clock, audience: Audience, authority: Authority | None
+    settings: Settings, request: Request, clock: Clock, front: serving.Front, audience: Audience
 ) -> run_proxy.Serve:
     traffic = serving.listen(settings.host, settings.port)
     admin = serving.listen(settings.admin_host, settings.admin_port)
-    front = intercept.front(authority) if authority else serving.reverse
-    return partial(
-        serving.serve,
-        *(settings, request, clock, traffic, admin),
-        front=front,
-        audience=audience,
-        drain=run_proxy.DRAIN,
-    )
-
-
-def _anthropic(settings: Settings) -> str:
-    return next((upstream.url for upstream in settings.upstreams if upstream.name == "anthropic"), "")
+    serve = partial(serving.serve, settings, request, clock, traffic, admin)
+    return partial(serve, front=front, audience=audience, drain=run_proxy.DRAIN)
 
 
 def _open_log(settings: Settings, environ: Mapping[str, str]) -> Path | None:

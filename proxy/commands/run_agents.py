@@ -75,7 +75,7 @@ def tell(argv: Sequence[str], environ: Mapping[str, str], found: Sequence[Door],
             return Told(_with_overrides(argv, named), environ)
         case "opencode":
             named = {name: url for name, url in told.items() if name.startswith("provider.")}
-            return Told(argv, {**environ, CONTENT: _content(environ.get(CONTENT, ""), named)})
+            return Told(argv, {**environ, CONTENT: _content(environ, named)} if named else environ)
         case _:
             return Told(argv, environ)
 
@@ -142,8 +142,9 @@ def _ask_opencode(program: str, environ: Mapping[str, str]) -> Asked:
     try:
         config = json.loads(_said(program, ("debug", "config"), environ, errors=False))
         providers = dict(config.get("provider") or {})
+        _written(environ)
     except (ValueError, AttributeError, TypeError):
-        return Asked(notes=("`opencode debug config` gave no answer, so its base URLs are as they were",))
+        return Asked(notes=("opencode's configuration cannot be read, so its base URLs are as they were",))
     urls = {f"provider.{name}": str(_at(entry, "options", "baseURL")) for name, entry in providers.items()}
     own = {name: url for name, url in urls.items() if re.match(r"https?://", url)}
     known = {opening.name for opening in OPENCODE}
@@ -151,16 +152,18 @@ def _ask_opencode(program: str, environ: Mapping[str, str]) -> Asked:
     return Asked((*others, *OPENCODE), own)
 
 
-def _content(text: str, named: Mapping[str, str]) -> str:
+def _content(environ: Mapping[str, str], named: Mapping[str, str]) -> str:
     """The user's configuration in the variable, with these base URLs in it."""
-    try:
-        config = json.loads(text or "{}")
-    except ValueError:
-        return text  # with comments, or broken: opencode itself says which
+    config = _written(environ)
     for name, url in named.items():
         provider = config.setdefault("provider", {}).setdefault(name.partition(".")[2], {})
         provider.setdefault("options", {})["baseURL"] = url
     return json.dumps(config)
+
+
+def _written(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the variable holds. Raises ValueError where that is not plain JSON."""
+    return dict(json.loads(environ.get(CONTENT) or "{}"))
 
 
 def _at(tree: Any, *path: str) -> Any:

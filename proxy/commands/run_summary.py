@@ -33,7 +33,9 @@ class Ran:
     given: tuple[str, ...]
     """What was set for it: variables, keys of its own configuration."""
     hint: str = ""
-    """Why this agent may not have used them."""
+    """Why this agent may not have used it."""
+    elsewhere: str = ""
+    """What else can be done then."""
 
 
 def document(ran: Ran) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def _totals(tally: Tally) -> Iterator[str]:
     if input:
         written, fresh = sum(model.written for model in models), sum(model.uncached for model in models)
         yield (
-            f"input     {tokens(input)} tokens: {tokens(read)} read from cache ({_percent(read, input)}),"
+            f"input     {tokens(input)} tokens: {tokens(read)} from cache ({_percent(read, input)}),"
             f" {tokens(written)} written, {tokens(fresh)} fresh"
         )
         yield f"output    {tokens(sum(model.output for model in models))} tokens"
@@ -140,7 +142,7 @@ def _cost(models: Collection[ModelTally]) -> Iterator[str]:
     actual = sum(model.actual_usd or 0.0 for model in priced)
     direct = sum(model.direct_usd or 0.0 for model in priced)
     yield (
-        f"cost      {dollars(actual)} at list prices; without Holdfast an estimated {dollars(direct)}"
+        f"cost      {dollars(actual)} at list prices; direct an estimated {dollars(direct)}"
         f"{_difference(actual, direct)}"
     )
     if len(priced) < len(models):
@@ -200,7 +202,8 @@ def _silence(ran: Ran) -> Iterator[str]:
         yield f"({_many(other, 'other request')}, none that asks a model for an answer)"
     yield f"Does `{plain(ran.agent)}` read one of these? {ran.hint}".rstrip()
     yield from _listed("set", dict.fromkeys(ran.given, ""), f"for {ran.base}: ")
-    yield "Else give it that address of `holdfast serve` in its own settings."
+    if ran.elsewhere:
+        yield ran.elsewhere
     yield f"log       {ran.log or NO_LOG}"
 
 
