@@ -42,11 +42,13 @@ OWN_PATHS: tuple[tuple[bytes, str], ...] = (
     (b"/v1/embeddings", OPENAI),
     (b"/v1beta", GEMINI),
     (b"/upload/v1beta", GEMINI),
-    (b"/v1/projects", VERTEX),
     (b"/v1beta1", VERTEX),
     (b"/model", BEDROCK),
 )
 """Paths, and everything below them, that one provider alone answers."""
+
+_VERTEX = re.compile(rb"/v1/(?:projects/[^/]+/locations|publishers)/")
+"""OpenAI has projects too, but no locations in them."""
 
 MARKS: tuple[tuple[bytes, str], ...] = (
     (b"anthropic-version", ANTHROPIC),
@@ -101,6 +103,8 @@ def family(raw_path: bytes, headers: Sequence[Pair]) -> str:
     for prefix, owner in OWN_PATHS:
         if raw_path == prefix or raw_path.startswith((prefix + b"/", prefix + b":")):
             return owner
+    if _VERTEX.match(raw_path):
+        return VERTEX
     if signed(headers):
         return BEDROCK
     for name, owner in MARKS:

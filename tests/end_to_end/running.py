@@ -230,6 +230,7 @@ class RawUpstream(http.server.ThreadingHTTPServer):
 class _Recording(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait for an acknowledgement
 
     def _answer(self) -> None:
         upstream = cast(RawUpstream, self.server)

@@ -45,6 +45,8 @@ def found(path: bytes, *headers: Pair, upstreams: tuple[Upstream, ...] = CONFIGU
         (b"/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict", (), "vertex"),
         (b"/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent", (), "vertex"),
         (b"/v1beta1/publishers/google/models/m:streamGenerateContent", (), "vertex"),
+        (b"/v1/publishers/google/models/m:generateContent", (), "vertex"),
+        (b"/v1/projects/p/roles", (), "openai"),
         (b"/model/us.anthropic.claude-opus-5-v1%3A0/converse", (), "bedrock"),
         (b"/async-invoke", ((b"authorization", b"AWS4-HMAC-SHA256 Credential=x"),), "bedrock"),
     ],
@@ -69,7 +71,7 @@ def test_the_upstream_named_like_the_family_is_its_default_else_the_first_of_it(
     assert found(b"/v1beta/models", upstreams=CONFIGURED[:2])[0] == "local"
 
 
-@pytest.mark.parametrize("path", [b"/v1/projects/p", b"/v1beta1/projects/p", b"/model/m/invoke"])
+@pytest.mark.parametrize("path", [b"/v1/projects/p/locations/l/x", b"/v1beta1/projects/p", b"/model/m/invoke"])
 def test_what_is_meant_for_a_cloud_goes_there_or_nowhere(path: bytes) -> None:
     assert Routes(CONFIGURED[:4], dialects()).find(path, None, ()) is None
     assert Routes(CONFIGURED[:4], dialects()).find(b"/anthropic" + path, None, ()) is not None
