@@ -130,10 +130,11 @@ async def serve(
     started: Callable[[Address, Address | None], None] = lambda traffic, admin: None,
     stop: asyncio.Event | None = None,
     connections: int | None = 2000,
+    message_bytes: int = Limits().body_bytes,
 ) -> None:
     """`serve_port` for an ASGI application."""
     drain = drain or Drain()
-    port = listener(app, drain, connections)
+    port = listener(app, drain, connections, message_bytes)
     await serve_port(
         port,
         admin_app,

@@ -25,7 +25,7 @@ from websockets.server import ServerProtocol
 
 from proxy.headers import Pair
 from proxy.websocket.ends import ABNORMAL, INTERNAL, RESTART
-from proxy.websocket.library import CLOSE_SECONDS, DEFLATE, QUEUED, QUIET, WINDOW_BITS
+from proxy.websocket.library import CLOSE_SECONDS, DEFLATE, QUEUED, QUIET, WINDOW_BITS, close
 
 log = logging.getLogger("holdfast.websocket")
 
@@ -130,7 +130,7 @@ class AgentSocket(Connection):
                 text = message.get("text")
                 await self._passed(text if text is not None else message["bytes"])
             case "websocket.close":
-                await self.close(message.get("code", 1000), message.get("reason") or "")
+                await close(self, message.get("code", 1000), message.get("reason") or "")
             case other:
                 raise RuntimeError(f"unexpected ASGI message `{other}`")
 

@@ -1,10 +1,13 @@
-"""How `websockets` is used on either side: its bounds, and its silence.
+"""How `websockets` is used on either side: its bounds, its silence, its end.
 
-Rules of this room: values only.
+Rules of this room: it must not know which side it is.
 """
 
+import asyncio
 import logging
 from typing import Any
+
+from websockets.asyncio.connection import Connection
 
 QUEUED = (1, 0)
 """Frames taken in ahead of whoever reads messages, and when reading goes on."""
@@ -23,3 +26,13 @@ class Quiet(logging.LoggerAdapter[logging.Logger]):
 
 
 QUIET = Quiet(logging.getLogger("holdfast.websocket"), {})
+
+
+async def close(connection: Connection, code: int | None, reason: str) -> None:
+    """With the closing handshake, within a bound: the library's own does not hold where nothing is taken in."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            # None asks for a frame without a code: `send_close` of the protocol knows it, this signature does not
+            await connection.close(code, reason)  # type: ignore[arg-type]
+    except TimeoutError:
+        connection.transport.abort()

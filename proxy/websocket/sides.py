@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Send
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from proxy.websocket import library
 from proxy.websocket.ends import ABNORMAL, Close, received
 
 Data = str | bytes
@@ -87,8 +88,7 @@ class UpstreamSide:
             raise ended(closed) from closed
 
     async def close(self, close: Close) -> None:
-        # None asks for a frame without a code, which `send_close` of the protocol knows and this signature does not
-        await self._connection.close(close.code, close.reason)  # type: ignore[arg-type]
+        await library.close(self._connection, close.code, close.reason)
 
 
 def ended(closed: ConnectionClosed) -> Ended:

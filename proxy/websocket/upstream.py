@@ -63,7 +63,7 @@ async def connect(pool: Pool, opening: Opening) -> ClientConnection:
     try:
         connection = await _connected(pool, opening)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(min(ANSWER_SECONDS, pool.upstream.timeouts.first_byte)):
                 headers = [(key.decode("ascii"), value.decode("latin-1")) for key, value in opening.headers]
                 await connection.handshake(headers, user_agent_header=None)
         except BaseException:

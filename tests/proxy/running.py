@@ -156,6 +156,7 @@ async def proxy(
     drain: Drain | None = None,
     ready: Ready = always_ready,
     trusted: ssl.SSLContext | None = None,
+    connections: int | None = 2000,
 ) -> AsyncIterator[Running]:
     driver, recorder, lifecycle = driver or Driver(), Recorder(), Lifecycle()
     app = ReverseProxy(
@@ -182,6 +183,8 @@ async def proxy(
         drain=drain or Drain(grace=0.0, patience=1.0, settle=1.0),
         started=lambda address, _: accepting.set_result(address),
         stop=stop,
+        connections=connections,
+        message_bytes=(limits or Limits()).body_bytes,
     )
     server = asyncio.get_running_loop().create_task(serving)
     try:
