@@ -59,7 +59,7 @@ def _database(database: DatabaseFact) -> Iterator[Finding]:
     if database.problem:
         yield Finding("failed", database.name, f"{database.path}: {database.problem}", _repair(database, folder))
     elif not database.exists:
-        yield Finding("ok", database.name, f"{database.path}: will be made at the first start")
+        yield Finding("ok", database.name, f"{database.path}: not made yet")
     else:
         what = f"{database.path}: read and written, schema {database.version}, {_size(database.held_bytes)} held"
         yield Finding("ok", database.name, what)

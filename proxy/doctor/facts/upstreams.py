@@ -68,19 +68,18 @@ def _ask(
 ) -> None:
     """Up to the first step that fails; each says what it is about to do before it does it."""
     asked = progress.asked
-    secure = upstream.url.startswith("https:")
     try:
         socket.getaddrinfo(asked.host, asked.port, type=socket.SOCK_STREAM)
         asked = progress.asked = replace(asked, stage="tcp")
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(socket.create_connection((asked.host, asked.port), step))
-            if secure:
+            if upstream.url.startswith("https:"):
                 asked = progress.asked = replace(asked, stage="tls")
                 context = authorities(upstream.ca_file)
                 connection = stack.enter_context(context.wrap_socket(connection, server_hostname=asked.host))
                 asked = progress.asked = replace(asked, **_described(connection.getpeercert()))
             asked = progress.asked = replace(asked, stage="http")
-            progress.asked = _answer(asked, connection, _request(upstream, environ, secure), clock)
+            progress.asked = _answer(asked, connection, request_to(upstream, environ), clock)
     except ssl.SSLCertVerificationError as error:
         progress.asked = _refused(replace(asked, problem=error.verify_message, verify_code=error.verify_code), step)
     except ssl.SSLError as error:
@@ -103,13 +102,15 @@ class Request:
     key_header: str
 
 
-def _request(upstream: Upstream, environ: Mapping[str, str], secure: bool) -> Request:
+def request_to(upstream: Upstream, environ: Mapping[str, str]) -> Request:
+    """What is asked of an upstream. Without encryption a key leaves this machine for nobody."""
     kind = upstream.name if upstream.name in PATHS else (upstream.dialect or "").partition("_")[0]
     path, base_path = PATHS.get(kind, "/v1/models"), upstream.base_path.decode()
     if base_path and mistakes.in_path(path.partition("?")[0], base_path):
         path = path[path.index("/", 1) :]  # the URL has the version already
     variable, header = VARIABLE_OF.get(upstream.name, ""), HEADERS.get(kind, "authorization")
-    key = environ.get(variable, "") if secure or is_loopback(urlsplit(upstream.url).hostname or "") else ""
+    parts = urlsplit(upstream.url)
+    key = environ.get(variable, "") if parts.scheme == "https" or is_loopback(parts.hostname or "") else ""
     if key and (mistakes.in_key(key) or not key.isascii() or mistakes.issuer(key) not in ("", upstream.name)):
         key = ""  # another check tells what is wrong with it
     headers = {"accept": "application/json", "user-agent": "holdfast-doctor"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.doctor.facts.upstreams import look_at_upstreams
+from proxy.doctor.facts.upstreams import look_at_upstreams, request_to
 from proxy.doctor.finding import Finding
 from proxy.doctor.upstreams import Asked, check_upstreams
 from proxy.upstream import Upstream
@@ -53,6 +53,20 @@ async def test_each_key_goes_to_the_upstream_of_its_provider_and_to_no_other() -
         assert [head for head in heads if b"canary-a" in head and b"\r\nx-api-key: " in head] != []
         assert sum(head.count(b"canary") for head in heads) == 3
         assert "canary" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "variable"),
+    [
+        ("https://h.example.com", "OPENAI_API_KEY"),
+        ("http://127.0.0.1:1", "OPENAI_API_KEY"),
+        ("http://h.example.com", ""),
+    ],
+)
+def test_a_key_leaves_this_machine_encrypted_or_not_at_all(url: str, variable: str) -> None:
+    request = request_to(Upstream("openai", url), KEYS)
+    assert request.key_variable == variable and "canary" not in repr(request)
+    assert ("authorization" in request.headers) is bool(variable)
 
 
 @scenario
