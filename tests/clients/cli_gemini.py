@@ -44,4 +44,4 @@ def _client(name: str, model: str) -> Client:
     )
 
 
-CLIENTS = (_client("gemini-cli", "gemini-2.5-pro"), _client("gemini-cli-3", "gemini-3-pro-preview"))
+CLIENTS = (_client("gemini-cli", "gemini-2.5-pro"), _client("gemini-cli-3", "gemini-3.1-pro-preview"))

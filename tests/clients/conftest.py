@@ -7,6 +7,7 @@ from typing import Any
 from _pytest.terminal import TerminalReporter
 
 from proxy.tables import render
+from tests.clients.table import CLIENTS
 from tests.end_to_end.running import ROOT
 
 COLUMNS = (
@@ -17,7 +18,8 @@ COLUMNS = (
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    rows = list(_figures(terminalreporter))
+    order = [client.name for client in CLIENTS]
+    rows = sorted(_figures(terminalreporter), key=lambda row: order.index(row["client"]))
     if not rows:
         return
     target = ROOT / "out" / "clients.json"
