@@ -69,6 +69,12 @@ def test_a_key_leaves_this_machine_encrypted_or_not_at_all(url: str, variable: s
     assert ("authorization" in request.headers) is bool(variable)
 
 
+def test_a_key_that_does_not_say_whose_it_is_goes_to_no_other_upstream_either() -> None:
+    for name in ("local", "openrouter", "deepseek"):
+        request = request_to(Upstream(name, "https://h.example.com"), {"OPENAI_API_KEY": "sk-canary"})
+        assert (request.key_variable, request.headers.get("authorization")) == ("", None)
+
+
 @scenario
 async def test_a_key_that_is_wrong_by_its_looks_stays_here() -> None:
     async with upstream(json_answer()) as up:
@@ -166,10 +172,11 @@ async def test_a_server_that_says_nothing_or_no_http_ends_in_time() -> None:
 
 
 def test_a_thread_that_outlives_its_time_is_left_behind() -> None:
-    release = threading.Event()
+    release, daemons = threading.Event(), list[bool]()
 
     class Stuck(dict[str, str]):
         def get(self, *_: object) -> str:  # stands for a name that is never resolved
+            daemons.append(threading.current_thread().daemon)
             release.wait(10)
             return ""
 
@@ -178,6 +185,7 @@ def test_a_thread_that_outlives_its_time_is_left_behind() -> None:
         (found,) = look_at_upstreams([Upstream("a", url)], Stuck(), lambda: NOW, step=0.05)
         release.set()
     assert found.problem == "no answer in time"
+    assert daemons == [True], "it would keep the program from ending"
 
 
 @needs_openssl

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import StoreError
-from proxy.store.database import Database, Schema, open_database, reclaim, writing
+from proxy.store.database import Database, Schema, examine, open_database, reclaim, writing
 
 SCHEMA = Schema("a store", 77, (("CREATE TABLE one (a)",),))
 NEWER = Schema("a store", 77, (*SCHEMA.steps, ("CREATE TABLE two (a)", "INSERT INTO one VALUES (2)")))
@@ -50,6 +50,23 @@ def test_the_file_is_set_up_for_several_processes(tmp_path: Path) -> None:
     assert _value(database, "PRAGMA busy_timeout") == 1500
     assert _value(database, "PRAGMA auto_vacuum") == 2
     _close(database)
+
+
+def test_an_examined_file_is_neither_made_nor_upgraded_nor_changed(tmp_path: Path) -> None:
+    path, query = tmp_path / "state.db", "SELECT count(*), max(a) FROM one"
+    with pytest.raises(StoreError, match="cannot be opened"):
+        examine(path, SCHEMA, query)
+    assert not path.exists()
+    _close(open_database(path, SCHEMA))
+    before = path.read_bytes()
+    examined = examine(path, NEWER, query)
+    assert (examined.version, examined.journal, examined.held) == (1, "wal", (0, None))
+    assert [beside.name for beside in tmp_path.iterdir()] == ["state.db"] and path.read_bytes() == before
+
+
+def test_a_new_file_is_examined_without_the_query(tmp_path: Path) -> None:
+    (tmp_path / "state.db").touch()
+    assert examine(tmp_path / "state.db", SCHEMA, "SELECT 1 FROM one").held is None
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
