@@ -20,6 +20,7 @@ benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(no
 
 # Agents that are run through the proxy: from npm here, from pip beside it.
 npm_clients := .clients/npm/.complete
+pip_clients := $(patsubst tests/clients/requirements/%.txt,.clients/python/%/.complete,$(wildcard tests/clients/requirements/*.txt))
 
 .PHONY: setup demo test test-sdks test-clients clients check bench docs clean lock image
 
@@ -61,7 +62,7 @@ test-sdks: $(stamp)
 test-clients: $(stamp) clients
 	$(bin)/python -m pytest -q -r s -m clients -n $(WORKERS) tests/clients
 
-clients: $(npm_clients)
+clients: $(npm_clients) $(pip_clients)
 
 # Any npm will do, since the Node that the agents need comes with them. Only the two packages named here run scripts,
 # which put their program in place. Not `npm ci`: it wants the lock to name every platform's optional packages, and
@@ -71,6 +72,18 @@ $(npm_clients): tests/clients/package.json tests/clients/package-lock.json
 		mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && npm install --ignore-scripts --no-audit --no-fund --loglevel=error && \
 		npm rebuild --loglevel=error @anthropic-ai/claude-code opencode-ai && touch $(@F); \
 	else echo "npm is missing, so the agents that come from it are not tested (Debian: apt-get install npm)" >&2; fi
+
+# One environment for each file of requirements, from wheels only.
+.clients/python/%/.complete: tests/clients/requirements/%.txt | $(stamp)
+	@rm -rf $(@D); if test -n "$(interpreter)"; then \
+		$(interpreter) -m venv --without-pip $(@D) && \
+		$(bin)/uv pip install --quiet --python $(@D)/bin/python --only-binary :all: --require-hashes -r $< && touch $@; \
+	else echo "no Python that $* runs on, so it is not tested" >&2; fi
+
+interpreter = $(PYTHON)
+# aider 0.86 is not for 3.13 and newer.
+.clients/python/aider/.complete: interpreter = $(shell for p in $(PYTHON) python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info >= (3, 13))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 bench: $(stamp)
 	@for name in $(benchmarks); do echo "== bench.$$name"; $(bin)/python -m bench.$$name; done
@@ -84,7 +97,8 @@ lock: $(stamp)
 	compile pyproject.toml -o requirements/runtime.txt; \
 	compile pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
 	compile --group pyproject.toml:build -o requirements/build.txt; \
-	compile tests/sdk_suites/openai.in -o tests/sdk_suites/openai.txt
+	compile tests/sdk_suites/openai.in -o tests/sdk_suites/openai.txt; \
+	for list in tests/clients/requirements/*.in; do compile $$list -o $${list%.in}.txt; done
 
 image:
 	@test -n "$(BUILDER)" || { echo "docker, podman or buildah is needed" >&2; exit 1; }

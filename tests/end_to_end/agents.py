@@ -336,7 +336,11 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _unmarked(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in block.items() if key not in ("cache_control", "prompt_cache_breakpoint")}
+    """LiteLLM writes a marked result as a list of one text, and the same as a string once the marker has moved on."""
+    bare = {key: value for key, value in block.items() if key not in ("cache_control", "prompt_cache_breakpoint")}
+    if isinstance(text := bare.get("content"), str):
+        bare["content"] = [{"type": "text", "text": text}]
+    return bare
 
 
 def counted(model: str) -> Count:
