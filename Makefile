@@ -97,8 +97,7 @@ lock: $(stamp)
 	compile pyproject.toml -o requirements/runtime.txt; \
 	compile pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
 	compile --group pyproject.toml:build -o requirements/build.txt; \
-	compile tests/sdk_suites/openai.in -o tests/sdk_suites/openai.txt; \
-	for list in tests/clients/requirements/*.in; do compile $$list -o $${list%.in}.txt; done
+	for list in tests/{sdk_suites,clients/requirements}/*.in; do compile $$list -o $${list%.in}.txt; done
 
 image:
 	@test -n "$(BUILDER)" || { echo "docker, podman or buildah is needed" >&2; exit 1; }

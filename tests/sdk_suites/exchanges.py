@@ -8,6 +8,7 @@ upstream in the path, and what Holdfast adds to an answer. Chunks are joined: th
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 Pair = tuple[bytes, bytes]
 
@@ -53,20 +54,26 @@ def compare(before: Sequence[Exchange], behind: Sequence[Exchange], prefix: byte
     """`prefix`: of the path, for Holdfast alone. An answer that the client did not wait for is not compared."""
     asked = Counter(_request(exchange.request, prefix) for exchange in before)
     arrived = Counter(_request(exchange.request, b"") for exchange in behind)
-    got = Counter(_pair(exchange, prefix) for exchange in before if exchange.answer.whole)
-    given = Counter(_pair(exchange, b"") for exchange in behind)
-    altered = [
-        *(f"request not as sent: {_shown(message)}" for message in (arrived - asked).elements()),
-        *(f"request never arrived so: {_shown(message)}" for message in (asked - arrived).elements()),
-        *(f"answer not as given: {_shown(pair.answer)}" for pair in (got - given).elements()),
-    ]
+    got = Counter(_answer(exchange, prefix) for exchange in before if exchange.answer.whole)
+    given = Counter(_answer(exchange, b"") for exchange in behind)
+    requests = zip_longest(_left(asked, arrived), _left(arrived, asked), fillvalue="nothing")
+    altered = [f"request sent: {sent}; arrived: {reached}" for sent, reached in requests]
+    altered += [f"answer received: {answer}" for answer in _left(got, given)]
     return Comparison(len(before), tuple(altered))
 
 
-def _pair(exchange: Exchange, prefix: bytes) -> Exchange:
-    answer = exchange.answer
+def _left(some: Counter[Message], others: Counter[Message]) -> list[str]:
+    """Sorted, so that what was altered stands beside what it was."""
+    return sorted(
+        f"{message.line!r} {message.headers!r} {message.body[:200]!r}" for message in (some - others).elements()
+    )
+
+
+def _answer(exchange: Exchange, prefix: bytes) -> Message:
+    """With the line of its request, to tell it from others."""
+    answer, line = exchange.answer, _request(exchange.request, prefix).line
     headers = tuple(pair for pair in _end_to_end(answer.headers) if not pair[0].lower().startswith(OURS))
-    return Exchange(_request(exchange.request, prefix), replace(answer, headers=headers, whole=True))
+    return Message(line + b" " + answer.line, headers, answer.body)
 
 
 def _request(request: Message, prefix: bytes) -> Message:
@@ -76,10 +83,6 @@ def _request(request: Message, prefix: bytes) -> Message:
 
 def _end_to_end(headers: Iterable[Pair]) -> tuple[Pair, ...]:
     return tuple(pair for pair in headers if pair[0].lower() not in OF_ONE_CONNECTION)
-
-
-def _shown(message: Message) -> str:
-    return f"{message.line!r} {message.headers!r} {message.body[:200]!r}"
 
 
 def _messages(data: bytes, requests: Sequence[Message] = ()) -> Iterator[Message]:

@@ -33,7 +33,7 @@ class Installed:
 
 def missing(suite: Suite, descriptions: Path = DESCRIPTIONS) -> str:
     """Why this suite cannot be run here, or nothing."""
-    if not (descriptions / suite.description).exists():
+    if suite.description and not (descriptions / suite.description).exists():
         return f"no {suite.description} in shared/specs"
     return "" if shutil.which("npm") else "no npm to install the mock server with"
 
@@ -46,12 +46,20 @@ def install(suite: Suite, interpreter: str) -> Installed:
     mock = INSTALLED / "mock"
     if _renewed(mock, (LOCKS / "package-lock.json").read_text()):
         _install_mock(mock)
-    description = folder / suite.description.removesuffix(".gz")
-    description.write_bytes(gzip.decompress((DESCRIPTIONS / suite.description).read_bytes()))
     for part in (folder, mock):
         (part / "complete").touch()
-    tests = folder / f"{suite.name}-{suite.version}"
-    return Installed(folder / "venv/bin/python", tests, description, mock / "node_modules/.bin/steady")
+    python, tests = folder / "venv/bin/python", folder / f"{suite.name}-{suite.version}"
+    return Installed(python, tests, _described(suite, python, folder), mock / "node_modules/.bin/steady")
+
+
+def _described(suite: Suite, python: Path, folder: Path) -> Path:
+    description = folder / "description"
+    if suite.description:
+        description.write_bytes(gzip.decompress((DESCRIPTIONS / suite.description).read_bytes()))
+    else:
+        with description.open("wb") as file:
+            subprocess.run([python, LOCKS / "describe.py", suite.name], check=True, stdout=file)
+    return description
 
 
 def _renewed(folder: Path, lock: str) -> bool:

@@ -50,10 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the vendors' SDK suites direct and through Holdfast.")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has pip")
     parser.add_argument("--workers", type=int, default=2, help="processes that share the tests of a suite")
+    parser.add_argument("--suites", nargs="+", default=[suite.name for suite in SUITES])
     parser.add_argument("--policies", nargs="+", default=POLICIES, help="to run through Holdfast with")
     options = parser.parse_args(arguments)
     results: list[Result] = []
-    reasons = {suite: missing(suite) for suite in SUITES}
+    reasons = {suite: missing(suite) for suite in SUITES if suite.name in options.suites}
     for suite, reason in reasons.items():
         if reason:
             print(f"{suite.name} {suite.version}: skipped: {reason}")
@@ -74,11 +75,11 @@ def _results(suite: Suite, installed: Installed, policies: Sequence[str], worker
 
 
 def _through(direct: Result, policy: str, installed: Installed, url: str, folder: Path, workers: int) -> Result:
-    suite, prefix = direct.suite, f"/{direct.suite.upstream}"
+    suite, prefix = direct.suite, f"/{direct.suite.name}"
     with ExitStack() as stack:
         behind = stack.enter_context(tapped(url))
         store = ("--store", "memory:", "--policy", policy)
-        proxy = stack.enter_context(holdfast(folder / policy, {suite.upstream: behind.url}, *store))
+        proxy = stack.enter_context(holdfast(folder / policy, {suite.name: behind.url}, *store))
         before = stack.enter_context(tapped(proxy.url))
         through = _run(suite, policy, installed, before.url + prefix, folder, workers)
     different = differences(direct.outcomes, through.outcomes)
@@ -89,7 +90,7 @@ def _through(direct: Result, policy: str, installed: Installed, url: str, folder
 
 def _run(suite: Suite, target: str, installed: Installed, url: str, folder: Path, workers: int) -> Result:
     outcomes = folder / f"{target}.xml"
-    command = [str(installed.python), "-m", "pytest", suite.tests, "-q", "-n", str(workers), "-p", "no:cacheprovider"]
+    command = [str(installed.python), "-m", "pytest", *suite.tests, "-q", "-n", str(workers), "-p", "no:cacheprovider"]
     begun = time.monotonic()
     with (folder / f"{target}.out").open("wb") as output:
         subprocess.run(

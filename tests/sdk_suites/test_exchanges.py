@@ -37,15 +37,13 @@ def test_what_belongs_to_one_connection_and_our_own_headers_are_no_alteration() 
     ],
 )
 def test_any_other_change_to_a_request_is_seen(old: bytes, new: bytes) -> None:
-    assert compared(arrived=ARRIVED.replace(old, new)) == (
-        1,
-        ["request not as sent", "request never arrived so", "answer not as given"],
-    )
+    altered = ["request sent", "answer received"] if old in ARRIVED.partition(b"\r\n")[0] else ["request sent"]
+    assert compared(arrived=ARRIVED.replace(old, new)) == (1, altered)
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"200 OK", b"200 Fine"), (b"text/plain", b"text/html"), (b"abc", b"abd")])
 def test_any_other_change_to_an_answer_is_seen(old: bytes, new: bytes) -> None:
-    assert compared(got=GOT.replace(old, new)) == (1, ["answer not as given"])
+    assert compared(got=GOT.replace(old, new)) == (1, ["answer received"])
 
 
 @pytest.mark.parametrize("cut", [b"3\r\nabc\r\n", b"3\r\na", b"3\r\nabc\r\n0\r\n"])
