@@ -17,7 +17,7 @@ from proxy.dialects import Dialect
 from proxy.downstream import EXTENSION
 from proxy.errors import UpstreamError
 from proxy.headers import Pair, request_headers, response_headers, values
-from proxy.limits import refusal
+from proxy.limits import has_body, refusal
 from proxy.observer import Answered
 from proxy.refusing import JSON, error_body
 from proxy.relay import CLIENT_CLOSED
@@ -70,6 +70,8 @@ class Sockets:
         route = self._routes.find(path, raw_query, headers)
         if refused := refusal("GET", path, headers, self._turns.limits):
             await self._refuse(send, None, refused.status, refused.message)
+        elif has_body(headers):
+            await self._refuse(send, None, 400, "a WebSocket handshake has no body")
         elif self._turns.lifecycle.draining:
             await self._refuse(send, route, 503, "restarting")
         elif route is None:

@@ -44,6 +44,50 @@ async def test_what_is_malformed_reaches_no_upstream_and_no_second_request(case:
         assert not up.connections
 
 
+UPGRADE = b"connection: upgrade\r\nupgrade: websocket\r\n"
+KEY = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+VERSION = b"sec-websocket-version: 13\r\n"
+AS_UPGRADE = {
+    case: sent.replace(HEAD, b"GET /v1/responses HTTP/1.1\r\n" + UPGRADE + KEY + VERSION)
+    for case, sent in REFUSED.items()
+    if sent.startswith(HEAD)
+}
+
+
+@pytest.mark.parametrize("case", AS_UPGRADE)
+@scenario
+async def test_what_is_malformed_is_no_more_welcome_as_a_websocket_handshake(case: str) -> None:
+    async with upstream(json_answer()) as up, proxy(Upstream("openai", up.url)) as running:
+        async with agent(running.port) as client:
+            await client.send(AS_UPGRADE[case])
+            reply = await client.reply()
+        assert reply.status in (400, 431)
+        assert not up.connections
+
+
+@pytest.mark.parametrize(
+    ("extra", "status"),
+    [
+        (UPGRADE + VERSION, 400),
+        (UPGRADE + KEY, 400),
+        (UPGRADE + KEY + KEY + VERSION, 400),
+        (UPGRADE + b"sec-websocket-key: short\r\n" + VERSION, 400),
+        (UPGRADE + KEY + b"sec-websocket-version: 8\r\n", 400),
+        (UPGRADE + KEY + VERSION + b"sec-websocket-extensions: ;;\r\n", 400),
+        (UPGRADE + KEY + VERSION + b"sec-websocket-protocol: " + b"x" * 9000 + b"\r\n", 431),
+        (UPGRADE + KEY + VERSION + b"content-length: 5\r\n", 400),
+        (b"upgrade: websocket\r\n" + KEY + VERSION, 400),
+    ],
+)
+@scenario
+async def test_a_handshake_that_is_none_reaches_no_upstream(extra: bytes, status: int) -> None:
+    async with upstream(json_answer()) as up, proxy(Upstream("openai", up.url)) as running:
+        async with agent(running.port) as client:
+            await client.send(b"GET /v1/responses HTTP/1.1\r\nhost: a\r\n" + extra + b"\r\nhello")
+            assert (await client.reply()).status == status
+        assert not up.connections
+
+
 @scenario
 async def test_a_head_that_never_ends_is_cut_off_before_it_fills_memory() -> None:
     async with proxy() as running, agent(running.port) as client:
