@@ -94,6 +94,8 @@ def _repair(database: DatabaseFact, folder: str) -> str:
         return f"mv {path} {path}.old"
     if "locked" in database.problem:
         return f"fuser -v {path}"
+    if "owner and mode" in database.problem:  # often a first start with sudo
+        return f'sudo chown "$USER" {path} && chmod u+rw {path}'
     return f"ls -l {folder}"
 
 

@@ -21,7 +21,7 @@ class Looked(NamedTuple):
 def look_at_knowledge() -> Looked:
     profiles, problem = _profiles()
     names: set[str] = {profile.tokenizer for profile in profiles}
-    vocabularies = {name: _problem(name) for name in sorted(names)}
+    vocabularies = {name: problem_of(name) for name in sorted(names)}
     newest = max(source.date for profile in profiles for source in profile.sources)
     return Looked(KnowledgeFacts(vocabularies, len(profiles), problem), newest)
 
@@ -33,7 +33,8 @@ def _profiles() -> tuple[tuple[Profile, ...], str]:
         return (FALLBACK,), str(error)
 
 
-def _problem(name: str) -> str:
+def problem_of(name: str) -> str:
+    """Why a vocabulary cannot be loaded; empty where it can."""
     try:
         Counters().load(name)
     except (OSError, ValueError, KeyError) as error:

@@ -1,8 +1,10 @@
 """`holdfast doctor` as a user runs it: what it prints, how it ends, what it leaves behind, and what it never shows."""
 
+import asyncio
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,12 @@ from typing import Any
 import pytest
 
 from proxy.cli import main
+from tests.proxy.commands.test_serve import serving
 from tests.proxy.doctor.test_ports import free_port
+from tests.proxy.running import scenario
+from tests.proxy.secure import certificate, needs_openssl, tls_upstream
 
+ROOT = Path(__file__).parents[3]
 CANARY = "canary7f3a"
 KEY = f"sk-ant-api03-{CANARY}{CANARY}{CANARY}"
 
@@ -63,6 +69,18 @@ def test_a_mistake_is_told_with_what_to_type(tmp_path: Path, capsys: pytest.Capt
     assert f"         $ export ANTHROPIC_BASE_URL=http://127.0.0.1:{port}\n" in text
 
 
+def test_an_agent_that_is_led_through_a_running_holdfast_is_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path) as (_, line):
+        base = line.split()[2]
+        environ = {"ANTHROPIC_BASE_URL": base, "OPENAI_BASE_URL": f"{base}/openrouter/v1"}
+        findings = document(capsys, tmp_path, environ)["findings"]
+    said = {finding["where"]: finding["what"] for finding in findings if finding["severity"] == "ok"}
+    assert said["ANTHROPIC_BASE_URL"] == "leads through Holdfast"
+    assert said["OPENAI_BASE_URL"] == "leads through Holdfast, to upstream openrouter"
+
+
 def test_a_configuration_that_cannot_be_read_is_a_finding_and_the_rest_is_examined(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +104,25 @@ def test_an_upstream_is_asked_on_demand_only(tmp_path: Path, capsys: pytest.Capt
     assert "upstream local" in {finding["where"] for finding in asked["findings"]}
     plain = document(capsys, tmp_path, environ)
     assert not any(finding["where"].startswith("upstream") for finding in plain["findings"])
+
+
+@needs_openssl
+@scenario
+async def test_the_authority_of_a_company_is_found_among_those_of_the_system_and_then_trusted(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+
+    def asked(**environ: str) -> str:
+        command = [sys.executable, "-m", "proxy.cli", "doctor", "--upstream", "local"]
+        variables = {"HOME": str(tmp_path), "HOLDFAST_UPSTREAMS__LOCAL__URL": url, **ports(), **environ}
+        done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        return done.stdout
+
+    async with tls_upstream(cert, key) as url:
+        # OpenSSL takes what this variable names for the system's authorities
+        found = await asyncio.to_thread(asked, SSL_CERT_FILE=str(cert))
+        assert f"$ export HOLDFAST_CA_FILE={cert}\n" in found
+        fixed = await asyncio.to_thread(asked, HOLDFAST_CA_FILE=str(cert))
+        assert "ok       upstream local" in fixed and "TLS by upstream" in fixed
 
 
 def full_of_secrets(home: Path, work: Path) -> dict[str, str]:

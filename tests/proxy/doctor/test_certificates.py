@@ -54,6 +54,13 @@ def test_the_authority_is_read_but_its_key_only_looked_at(tmp_path: Path) -> Non
     assert none and none.certificate == ""
 
 
+def test_an_authority_that_cannot_be_read_has_no_end(tmp_path: Path) -> None:
+    broken = tmp_path / "ca.pem"
+    broken.write_text("nothing\n")
+    made = look_at_certificates({}, (), Place(broken, broken, ()), NOW).interception
+    assert made and made.until is None
+
+
 MADE = Interception(True, "/s/i", "/s/i/ca.pem", "/s/i/bundle.pem", until=NOW + 1, used=True, trusting=("A", "B"))
 
 

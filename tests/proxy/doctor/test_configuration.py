@@ -11,6 +11,7 @@ from proxy.config import Request
 from proxy.doctor.configuration import ConfigurationFacts, check_configuration, is_private
 from proxy.doctor.facts.configuration import Read, look_at_configuration
 from proxy.doctor.finding import Finding
+from proxy.errors import ConfigError
 
 KEY = "sk-ant-api03-canarycanarycanary"
 
@@ -55,11 +56,21 @@ def test_every_error_of_a_file_is_a_finding_with_its_line_and_the_rest_goes_by_w
     ("environ", "expected"),
     [
         ({"HOLDFAST_PROT": "1"}, ("failed", "HOLDFAST_PROT", "", "unset HOLDFAST_PROT")),
+        (
+            {"HOLDFAST_TENANT_KEY": "x"},
+            ("failed", "HOLDFAST_TENANT_KEY", "", 'export HOLDFAST_TENANT_KEY="$(openssl rand -hex 32)"'),
+        ),
+        ({"HOLDFAST_ADMIN_HOST": "0.0.0.0"}, ("failed", "HOLDFAST_ADMIN_HOST", "", "unset HOLDFAST_ADMIN_HOST")),
         ({"HOLDFAST_PORT": "x"}, ("failed", "HOLDFAST_PORT", "", "unset HOLDFAST_PORT")),
     ],
 )
 def test_a_variable_that_is_wrong_is_unset(environ: dict[str, str], expected: tuple[str, ...], tmp_path: Path) -> None:
     assert wrong(None, tmp_path, environ) == [expected]
+
+
+def test_an_error_without_a_place_is_a_finding_too() -> None:
+    (finding, *_) = check_configuration(ConfigurationFacts("", errors=[ConfigError("odd")]))
+    assert (finding.severity, finding.where, finding.type.partition(" ")[0]) == ("failed", "configuration", "env")
 
 
 def test_a_file_that_is_missing_or_no_yaml_is_a_finding(tmp_path: Path) -> None:

@@ -50,14 +50,14 @@ def test_a_running_holdfast_is_recognised_with_its_policies(tmp_path: Path) -> N
 
 
 @contextmanager
-def web_server() -> Iterator[int]:
-    """Some other program that says ok to everything."""
+def web_server(**answers: str) -> Iterator[int]:
+    """Some other program: it says ok to everything but the paths given."""
 
     class Ok(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"ok\n")
+            self.wfile.write(answers.get(self.path.strip("/"), "ok\n").encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -78,6 +78,12 @@ def test_another_program_that_answers_is_not_taken_for_a_holdfast() -> None:
         traffic, *_ = findings(port=port)
     assert traffic.severity == "failed" and traffic.type == "holdfast serve --port 0"
     assert f"(process {os.getpid()})" in traffic.what
+
+
+def test_a_holdfast_that_does_not_tell_its_policies_is_one_all_the_same() -> None:
+    with web_server(readyz="ready\n") as port:
+        traffic, *_ = findings(port=port)
+    assert (traffic.severity, traffic.what) == ("ok", f"127.0.0.1:{port}: Holdfast is running")
 
 
 def test_a_program_that_says_nothing_ends_the_wait() -> None:

@@ -132,6 +132,28 @@ def test_what_is_about_to_go_wrong_is_told(fact: DatabaseFact, severity: str, fi
     assert (first.severity, told.severity, told.type) == ("ok", severity, fix)
 
 
+@pytest.mark.parametrize(
+    ("problem", "exists", "fix"),
+    [
+        ("it does not exist, and `/` cannot be written", False, "mkdir -p /s && ls -ld /s"),
+        ("the file is damaged; move it away", True, "mv /s/a.db /s/a.db.old"),
+        ("it cannot be written; check owner and mode", True, 'sudo chown "$USER" /s/a.db && chmod u+rw /s/a.db'),
+        ("SQLite refused it", True, "ls -l /s"),
+    ],
+)
+def test_each_fault_of_a_file_has_its_remedy(problem: str, exists: bool, fix: str) -> None:
+    (failed,) = check_state(StateFacts("sqlite", (replace(FINE, problem=problem, exists=exists, journal=""),)))
+    assert (failed.severity, failed.type) == ("failed", fix)
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"), [(999, "999 bytes"), (1_000, "1 kB"), (2_500_000, "2.5 MB"), (4_000_000_000, "4 GB")]
+)
+def test_sizes_are_shown_as_people_say_them(held: int, shown: str) -> None:
+    (fine,) = check_state(StateFacts("sqlite", (replace(FINE, held_bytes=held),)))
+    assert f"{shown} held" in fine.what
+
+
 def test_the_kind_of_a_file_system_is_that_of_the_nearest_mount(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
