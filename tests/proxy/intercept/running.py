@@ -83,7 +83,9 @@ async def intercepting(
     reach: Reach = reach,
     reader: Callable[[], Reader] = Reader,
     drain: Drain | None = None,
+    holding: bool = False,
 ) -> AsyncIterator[Running]:
+    """`holding`: answers are left to mitmproxy, which holds each until it is whole."""
     from proxy.intercept.addon import Interceptor
     from proxy.intercept.port import ForwardPort
 
@@ -91,7 +93,8 @@ async def intercepting(
     context = cast(exchange.Context, None)  # both coroutines are the driver's
     turns = Turns(context, lambda: NOW, limits or Limits(), lifecycle, recorder, driver.prepare, driver.settle)
     drain = drain or Drain(grace=0.0, patience=1.0, settle=1.0)
-    interceptor = Interceptor(Targets(upstreams, dialects(reader)), turns, reach)
+    kind = type("Holding", (Interceptor,), {"responseheaders": lambda self, flow: None}) if holding else Interceptor
+    interceptor = kind(Targets(upstreams, dialects(reader)), turns, reach)
     port = ForwardPort(interceptor, trust.authority, body_bytes=turns.limits.body_bytes, patience=drain.patience)
     accepting: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
