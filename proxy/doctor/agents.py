@@ -8,11 +8,13 @@ is shown but its host and its last part.
 import ipaddress
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from proxy import mistakes
+from proxy.commands.clients import AT_ROOT, Opening
+from proxy.commands.clients import VARIABLES as OPENINGS
 from proxy.config.upstreams import BUILT_IN
 from proxy.doctor.finding import Finding
 
@@ -29,6 +31,8 @@ class Kind:
 
     adds: str
     ending: str
+    upstream: str = ""
+    """The provider that the client means, where the path at the root would lead to another."""
 
 
 ANTHROPIC = Kind("/v1/messages", "")
@@ -37,12 +41,13 @@ GEMINI = Kind("/v1beta/models/m:generateContent", "")
 AI_SDK_ANTHROPIC = Kind("/messages", "/v1")
 AI_SDK_GEMINI = Kind("/models/m:generateContent", "/v1beta")
 
-VARIABLES: Mapping[str, Kind] = {
-    "ANTHROPIC_BASE_URL": ANTHROPIC,
-    "OPENAI_BASE_URL": OPENAI,
-    "OPENAI_API_BASE": OPENAI,
-    "GOOGLE_GEMINI_BASE_URL": GEMINI,
-}
+
+def _kind(opening: Opening) -> Kind:
+    kind = {"anthropic": ANTHROPIC, "gemini": GEMINI}.get(opening.upstream, OPENAI)
+    return replace(kind, ending=opening.tail, upstream="" if opening.upstream in AT_ROOT else opening.upstream)
+
+
+VARIABLES: Mapping[str, Kind] = {opening.name: _kind(opening) for opening in OPENINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def check_agents(facts: AgentFacts) -> Iterator[Finding]:
 def wanted(kind: Kind, facts: AgentFacts, name: str = "") -> str:
     """The base URL that leads through Holdfast, below an upstream's name where one is given."""
     host, port = facts.traffic
-    shown = f"[{host}]" if ":" in host else host
+    shown, name = f"[{host}]" if ":" in host else host, name or kind.upstream
     return f"http://{shown}:{port}{f'/{name}' if name else ''}{kind.ending}"
 
 
@@ -133,8 +138,10 @@ def _base_url(base_url: BaseUrl, facts: AgentFacts) -> Finding:
         return finding("failed", "Holdfast is asked over https and speaks http")
     first, _, rest = base_url.path.strip("/").partition("/")
     name = first if first in facts.upstreams else ""
+    if base_url.kind.upstream and not name:
+        return finding("failed", f"at the root it leads to another provider than {base_url.kind.upstream}")
     if problem := _mistake(base_url, name, f"/{rest}" if rest else "", facts):
-        own = name not in ("", "anthropic", "openai", "gemini")
+        own = name not in ("", *AT_ROOT)
         severity: Literal["warning", "failed"] = "warning" if own and problem.word == "missing_version" else "failed"
         what = str(problem) if problem.word == "unknown_upstream" else problem.message
         return finding(severity, what, name)

@@ -47,6 +47,9 @@ NOT_RUNNING = ("warning", "holdfast serve")
         ("OPENAI_BASE_URL", "/local"),
         ("OPENAI_BASE_URL", "/gemini/v1beta/openai"),
         ("GOOGLE_GEMINI_BASE_URL", ""),
+        ("OPENROUTER_API_BASE", "/openrouter/v1"),
+        ("DEEPSEEK_API_BASE", "/deepseek/beta"),
+        ("ANTHROPIC_API_BASE", ""),
     ],
 )
 def test_a_base_url_with_the_right_ending_only_wants_a_running_holdfast(
@@ -67,6 +70,9 @@ def test_a_base_url_with_the_right_ending_only_wants_a_running_holdfast(
         ("OPENAI_BASE_URL", "/local/v1", "failed", "/local/v1"),
         ("OPENAI_API_BASE", "", "failed", "/v1"),
         ("OPENAI_BASE_URL", "/opnai/v1", "failed", "/v1"),
+        ("OPENROUTER_API_BASE", "/v1", "failed", "/openrouter/v1"),
+        ("OPENROUTER_API_BASE", "/openrouter", "warning", "/openrouter/v1"),
+        ("ANTHROPIC_API_BASE", "/v1", "failed", ""),
         ("GOOGLE_GEMINI_BASE_URL", "/v1beta", "failed", ""),
         ("GOOGLE_GEMINI_BASE_URL", "/gemini/v1beta", "failed", "/gemini"),
     ],
