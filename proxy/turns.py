@@ -87,9 +87,10 @@ class Turns:
 
     def over(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
         """The answer has passed: account for it, off its path."""
-        self.lifecycle.hold(self._settled(prepared, tap, status), "settle")
+        self.lifecycle.hold(self.settled(prepared, tap, status), "settle")
 
-    async def _settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
+    async def settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
+        """The same, for who is off that path already."""
         time = asyncio.get_running_loop().time
         began = time()
         await self.settle(prepared, self.context, tap.usage(), self.clock(), status=status)

@@ -32,6 +32,11 @@ class Envelope(Struct):
     generate: bool | None = None
     conversation: Raw | UnsetType = UNSET
 
+    @property
+    def whole(self) -> bool:
+        """Whether an answer is wanted to just what this message holds."""
+        return self.previous_response_id is None and self.generate is not False
+
 
 class Event(Struct):
     """Of the upstream's message, what says where it belongs."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from msgspec import UnsetType
 
 from policies.core.usage import Usage
-from proxy import exchange
+from proxy import exchange, identity
 from proxy.deciding import tell
 from proxy.dialects import Dialect
 from proxy.dialects.slices import Split, split
@@ -54,7 +54,7 @@ BROKEN_OFF = 499
 class Turn:
     """One answer that the upstream owes."""
 
-    prepared: Prepared
+    planned: "asyncio.Future[Prepared]"
     before: str | None
     items: list[bytes] | None
     """Of the request, then of the answer too; None where they are not known."""
@@ -127,11 +127,13 @@ class Conversation:
         if envelope is None or envelope.type != CREATE:
             return message
         cut = _cut(body, self.asked.dialect)
-        prepared = await self._prepared(body, cut, envelope)
-        turn = Turn(prepared, envelope.previous_response_id, _items(cut, envelope), came, self._time())
+        planned = asyncio.ensure_future(self._prepared(body, cut, envelope))
+        # what cannot be edited need not wait for its plan
+        edited = (await planned).body if envelope.whole else body
+        turn = Turn(planned, envelope.previous_response_id, _items(cut, envelope), came, self._time())
         self._owe(envelope.stream_id, turn)
         # INVARIANT: TRANSPARENT - not edited, so the very text that came
-        return message if prepared.body is body else prepared.body.decode()
+        return message if edited is body else edited.decode()
 
     async def _prepared(self, body: bytes, cut: Split | None, envelope: Envelope) -> Prepared:
         if envelope.generate is False:
@@ -174,8 +176,9 @@ class Conversation:
         if lane := self._lanes.get(event.stream_id):
             return lane[0]
         if event.type == CREATED:  # nobody asked: a steered answer is followed by another
-            now = self._time()
-            self._owe(event.stream_id, Turn(self._passed(b"", "steered"), None, None, now, now))
+            now, planned = self._time(), asyncio.get_running_loop().create_future()
+            planned.set_result(self._passed(b"", "steered"))
+            self._owe(event.stream_id, Turn(planned, None, None, now, now))
             return self._lanes[event.stream_id][0]
         if event.last and event.stream_id is None and self.owed == 1:
             return next(iter(self._lanes.values()))[0]
@@ -198,24 +201,32 @@ class Conversation:
             self.histories.keep(self._tenant(), answer.id, turn.before, [*turn.items, *output])
 
     def _account(self, turn: Turn, event: bytes, status: int) -> None:
-        now, request = self._time(), turn.prepared.request
-        self.turns.over(turn.prepared, Reported(self.asked.dialect, event), status)
+        self.turns.lifecycle.hold(self._accounted(turn, event, status, self._time()), "settle")
+
+    async def _accounted(self, turn: Turn, event: bytes, status: int, now: float) -> None:
+        prepared = None
+        try:
+            prepared = await turn.planned
+        except Exception as fault:  # INVARIANT: FAIL-OPEN
+            self._failed(fault)
         self.turns.observer.answered(
             Answered(
-                upstream=request.upstream,
-                dialect=request.dialect.name,
-                agent=request.agent,
+                upstream=self.asked.upstream,
+                dialect=self.asked.dialect.name,
+                agent=identity.agent(self.asked.headers),
                 method="GET",
                 status=status,
                 streamed=True,
                 failure="" if status < 400 else "answer",
-                prepared=turn.prepared,
+                prepared=prepared,
                 prepare_seconds=turn.sent - turn.came,
                 upstream_seconds=now - turn.sent,
                 first_byte_seconds=turn.first - turn.came if turn.first is not None else None,
                 relay_seconds=0.0,
             )
         )
+        if prepared is not None:
+            await self.turns.settled(prepared, Reported(self.asked.dialect, event), status)
 
     def _tenant(self) -> bytes:
         return exchange.tenant_of(self.turns.context, request_of(self.asked, b"").credential)

@@ -78,6 +78,7 @@ class Stage:
     async def ask(self, *items: object, **fields: object) -> None:
         message = create(*items, **fields)
         assert await self.conversation.upward(message) == message
+        await asyncio.sleep(0)  # a plan that nobody waits for begins behind the message
 
     def tell(self, kind: str, **fields: object) -> None:
         self.conversation.downward(json.dumps({"type": kind, **fields}))
@@ -110,13 +111,14 @@ async def test_what_stands_before_a_delta_is_joined_to_it_for_the_accounts() -> 
     await stage.ask("two", "three", previous_response_id="r1")
     stage.answer("r2", {"said": 2})
     await stage.ask(previous_response_id="r2")
+    accounts = await stage.accounts()
     assert [request["input"] for request in stage.requests] == [
         ["one"],
         ["one", {"said": 1}, "two", "three"],
         ["one", {"said": 1}, "two", "three", {"said": 2}],
     ]
     assert stage.requests[1]["previous_response_id"] == "r1"
-    assert await stage.accounts() == [(USAGE, 200, "")] * 2
+    assert accounts == [(USAGE, 200, "")] * 2
     assert stage.conversation.owed == 1
 
 
@@ -203,8 +205,8 @@ async def test_each_way_in_which_an_answer_ends_ends_it(kind: str, fields: Field
     await stage.ask("one", stream_id="a")
     stage.tell(kind, **fields)  # an error need not name its lane
     assert stage.conversation.owed == 0
-    assert [answered.status for answered in stage.recorder.exchanges] == [status]
     assert (await stage.accounts())[0][1] == status
+    assert [answered.status for answered in stage.recorder.exchanges] == [status]
 
 
 @scenario
@@ -254,11 +256,30 @@ async def test_a_fault_in_following_changes_no_message_and_is_told() -> None:
         raise RuntimeError("a fault in a driver")
 
     stage = Stage(fail)
-    message = create("one")
-    assert await stage.conversation.upward(message) is message
+    stage.histories.keep(stage.conversation._tenant(), "r0", None, [b'"zero"'])
+    for message in (create("one"), create("two", previous_response_id="r0")):
+        assert await stage.conversation.upward(message) is message
+        stage.answer("r1")
+    await stage.accounts()
+    assert stage.told.degradations == [("websocket", "RuntimeError")] * 2
+    assert stage.conversation.owed == 0 and len(stage.recorder.begun) == len(stage.recorder.exchanges) == 2
+
+
+@scenario
+async def test_a_message_that_cannot_be_edited_does_not_wait_for_its_plan() -> None:
+    planning = asyncio.Event()
+
+    async def think(request: exchange.Request, context: exchange.Context, now: float) -> exchange.Prepared:
+        await planning.wait()
+        return exchange.Prepared(request, request.body, ())
+
+    stage = Stage(think)
+    stage.histories.keep(stage.conversation._tenant(), "r0", None, [b'"zero"'])
+    await stage.ask("one", previous_response_id="r0")
     stage.answer("r1")
-    assert stage.told.degradations == [("websocket", "RuntimeError")]
-    assert stage.conversation.owed == 0
+    assert not stage.settled
+    planning.set()
+    assert await stage.accounts() == [(USAGE, 200, "")]
 
 
 @scenario
@@ -304,6 +325,7 @@ async def test_times_are_those_of_the_answer() -> None:
     await stage.ask("one")
     await asyncio.sleep(0.05)
     stage.answer("r1")
+    await stage.accounts()
     answered = stage.recorder.exchanges[0]
     assert answered.first_byte_seconds is not None and answered.upstream_seconds is not None
     assert 0.04 < answered.first_byte_seconds <= answered.upstream_seconds + answered.prepare_seconds + 0.001
