@@ -22,7 +22,10 @@ benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(no
 npm_clients := .clients/npm/.complete
 pip_clients := $(patsubst tests/clients/requirements/%.txt,.clients/python/%/.complete,$(wildcard tests/clients/requirements/*.txt))
 
-.PHONY: setup demo test test-sdks test-clients clients check bench docs clean lock image
+# The intercepting proxy is tested apart: mitmproxy pins versions that the SDKs need newer.
+intercept := .venv/intercept
+
+.PHONY: setup demo test test-sdks test-intercept test-clients clients check bench docs clean lock image
 
 setup: $(stamp)
 
@@ -51,12 +54,25 @@ test: check
 	$(bin)/coverage combine --quiet
 	$(bin)/coverage report --skip-covered --fail-under=0
 	$(bin)/coverage report --skip-covered --fail-under=100 --include='policies/*,proxy/dialects/*'
-	@$(MAKE) --no-print-directory test-sdks
+	@$(MAKE) --no-print-directory test-intercept test-sdks
 	@tail -n 1 out/test/pytest.log
 
 # The suites that the vendors ship with their SDKs, direct and through Holdfast (docs/conformance.md).
 test-sdks: $(stamp)
 	$(bin)/python -m tests.sdk_suites.run --python "$(PYTHON)" --workers $(WORKERS)
+
+# With mitmproxy as of this Python: 11.0.2 for 3.11, newer ones for newer. Its agents are those of the main environment.
+test-intercept: $(intercept)/.complete
+	$(intercept)/bin/mypy --cache-dir .mypy_cache/intercept proxy/intercept tests/proxy/intercept \
+		--python-version $$($(intercept)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	AGENT_PYTHON=$(abspath $(bin)/python) $(intercept)/bin/python -m pytest -q -r s -n $(WORKERS) tests/proxy/intercept
+
+$(intercept)/.complete: requirements/intercept.txt $(stamp)
+	rm -rf $(intercept)
+	$(PYTHON) -m venv --without-pip $(intercept)
+	$(PYTHON) -m pip --python $(intercept)/bin/python install -qq --no-input --disable-pip-version-check --require-hashes -r $<
+	$(PYTHON) -m pip --python $(intercept)/bin/python install -qq --no-input --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
 
 # Real agents from their packages, two at a time; one whose package is not there is skipped, and the report says so.
 test-clients: $(stamp) clients
@@ -96,6 +112,7 @@ lock: $(stamp)
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade "$$@"; }; \
 	compile pyproject.toml -o requirements/runtime.txt; \
 	compile pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt; \
+	compile pyproject.toml --extra intercept --group intercept -o requirements/intercept.txt; \
 	compile --group pyproject.toml:build -o requirements/build.txt; \
 	for list in tests/{sdk_suites,clients/requirements}/*.in; do compile $$list -o $${list%.in}.txt; done
 

@@ -4,6 +4,7 @@ Everything is on loopback and on free ports; what was started is ended by its ow
 """
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from proxy.intercept.authority import NAME, Authority, folder_of, variables
 from proxy.simulator.app import create
@@ -106,13 +109,12 @@ def _child(
 
 def agent(code: str, environ: Mapping[str, str]) -> Any:
     """What a program of an agent's prints, as JSON. It knows of the proxy by its environment alone."""
+    # mitmproxy and the SDKs want different versions of the same packages, so they live in two environments
+    python = os.environ.get("AGENT_PYTHON", sys.executable)  # noqa: TID251  the test run's own switch
+    if subprocess.run([python, "-c", "import openai, anthropic"], capture_output=True, timeout=60).returncode:
+        pytest.skip("no SDKs for the agents: AGENT_PYTHON can name a Python that has them")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        cwd=ROOT,
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [python, "-W", "ignore", "-c", code], cwd=ROOT, env=dict(environ), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

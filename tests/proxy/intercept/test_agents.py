@@ -11,10 +11,10 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from proxy.simulator.brains import script
+from proxy.profiles import load_profiles
+from proxy.simulator.brains import Answer, ToolCall, script
 from proxy.simulator.records import Record
 from tests.end_to_end.running import Stage, done, holdfast
-from tests.end_to_end.test_sdks import PROFILES, TURNS
 from tests.proxy.driving import ANTHROPIC, turns_of, work
 from tests.proxy.intercept.children import Intercept, agent, direct, intercept, mitmdump, secure_stage
 from tests.proxy.intercept.running import Trust
@@ -24,6 +24,11 @@ ACTS = (
     "chat_loop(True, {openai!r})",
     "chat_loop(False, {openai!r})",
 )
+TURNS = (
+    Answer(text="Looking, ä.", calls=(ToolCall("ls", '{"path": "/a b"}'), ToolCall("ls", '{"path": "\\u2603"}'))),
+    Answer(reasoning="That is all.", text="Two files: ä and ☃. " * 20),
+)
+"""As many as the acts, which are those of the end-to-end tests, ask for."""
 POLICY = "name: eager\nmask: {keep_newest: 1, min_tokens: 61, when: always}\n"
 PLAN = ("x-holdfast-plan", "x-holdfast-turn")
 
@@ -41,7 +46,7 @@ def expected(trust: Trust, staged: Stage, tmp_path_factory: pytest.TempPathFacto
 
 
 def acted(staged: Stage, environ: dict[str, str]) -> tuple[object, list[bytes]]:
-    records: Sequence[Record] = staged.simulate(script(TURNS), PROFILES)
+    records: Sequence[Record] = staged.simulate(script(TURNS), load_profiles())
     acts = ", ".join(act.format(**staged.urls) for act in ACTS)
     seen = agent(f"import json; from tests.end_to_end.test_sdks import *; print(json.dumps([{acts}]))", environ)
     return seen, [record.body for record in done(records, len(ACTS) * len(TURNS))]
