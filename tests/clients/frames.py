@@ -5,6 +5,7 @@ Rules of this room: the handshake has been read by others; from its answer only 
 
 from collections.abc import Iterator, Sequence
 
+from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
@@ -31,7 +32,7 @@ def messages(sent: Sequence[tuple[float, bytes]], received: bytes) -> Iterator[t
                     parts = []
 
 
-def _extensions(answer: str) -> list[PerMessageDeflate]:
+def _extensions(answer: str) -> list[Extension]:
     if "permessage-deflate" not in answer:
         return []
     return [PerMessageDeflate("client_no_context_takeover" in answer, "server_no_context_takeover" in answer, 15, 15)]

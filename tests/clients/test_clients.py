@@ -10,6 +10,7 @@ turn: in a turn whose plan breaks nothing, the provider computes no more input a
 direct run. All together costs at most the planner's bound above direct, and no more than direct where nothing broke.
 """
 
+import functools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -108,7 +109,8 @@ def _run(client: Client, staged: Stage, url: str, folder: Path) -> Run:
     for left in (place.home, place.work):
         shutil.rmtree(left, ignore_errors=True)
     lay_out(place.work)
-    log = staged.simulate(brain(client, place), PROFILES, count=counted(client.model))
+    count = functools.cache(counted(client.model))  # a conversation says the same again in every request
+    log = staged.simulate(brain(client, place), PROFILES, count=count)
     finished = run(client, place)
     main = (record for record in log if is_main(client, record.method, record.path, record.body))
     return Run(finished, result(place.work), tuple(log), tuple(main))
