@@ -16,7 +16,7 @@ from proxy import mistakes
 from proxy.commands.clients import AT_ROOT, Opening
 from proxy.commands.clients import VARIABLES as OPENINGS
 from proxy.config.upstreams import BUILT_IN
-from proxy.doctor.finding import Finding
+from proxy.doctor.finding import Finding, Severity
 
 State = Literal["", "holdfast", "other"]
 """Of a port on this machine: nobody listens, a Holdfast does, or another program."""
@@ -122,7 +122,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _base_url(base_url: BaseUrl, facts: AgentFacts) -> Finding:
-    def finding(severity: Literal["hint", "warning", "failed"], what: str, name: str = "") -> Finding:
+    def finding(severity: Severity, what: str, name: str = "") -> Finding:
         text = base_url.form.format(url=wanted(base_url.kind, facts, name))
         return Finding(severity, base_url.where, what, text, base_url.place)
 
@@ -142,7 +142,7 @@ def _base_url(base_url: BaseUrl, facts: AgentFacts) -> Finding:
         return finding("failed", f"at the root it leads to another provider than {base_url.kind.upstream}")
     if problem := _mistake(base_url, name, f"/{rest}" if rest else "", facts):
         own = name not in ("", *AT_ROOT)
-        severity: Literal["warning", "failed"] = "warning" if own and problem.word == "missing_version" else "failed"
+        severity: Severity = "warning" if own and problem.word == "missing_version" else "failed"
         what = str(problem) if problem.word == "unknown_upstream" else problem.message
         return finding(severity, what, name)
     if not state:
@@ -179,12 +179,12 @@ def _proxies(facts: AgentFacts) -> Iterator[Finding]:
 
 
 def _exempt(host: str, no_proxy: Sequence[str]) -> bool:
-    for entry in no_proxy:
-        try:
-            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
-                return True
-        except ValueError:
-            pass
-        if entry in ("*", host):
-            return True
-    return False
+    """Whether an entry is this host, with a port or without, a network that it is in, or everything."""
+    return any(entry in ("*", host) or entry.startswith(f"{host}:") or _within(host, entry) for entry in no_proxy)
+
+
+def _within(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False

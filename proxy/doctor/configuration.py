@@ -9,11 +9,12 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from policies.routes import Match, Route
 from proxy import mistakes
-from proxy.doctor.finding import Finding
+from proxy.doctor.finding import Finding, Severity
 from proxy.errors import ConfigError
 
 WHERE = "configuration"
@@ -36,6 +37,11 @@ class UpstreamFact:
     line: int = 0
     known: str = ""
     """The built-in URL of this name; empty where there is none."""
+
+    @property
+    def place(self) -> str:
+        """Where a file is to be changed; empty for a variable."""
+        return f"{self.origin}:{self.line}" if self.line else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +117,27 @@ def _error(error: ConfigError) -> Finding:
 
 
 def _upstream(upstream: UpstreamFact) -> Iterator[Finding]:
-    where, parts = f"upstream {upstream.name}", urlsplit(upstream.url)
-    if mistakes.in_path("/v1/models", parts.path.rstrip("/")):
-        url = re.sub(r"/v[0-9]+[a-z0-9]*/?$", "", upstream.url)
-        what = f"its URL ends in {parts.path[parts.path.rstrip('/').rindex('/') :]}, and clients add /v1 themselves"
+    parts = urlsplit(upstream.url)
+    path = parts.path.rstrip("/")
+    if mistakes.in_path("/v1/models", path):
+        what = f"its URL ends in {path[path.rindex('/') :]}, and clients add /v1 themselves"
         # a server of one's own may be asked below such a URL on purpose, with a base URL that ends in /NAME
-        severity = "failed" if upstream.known else "warning"
-        yield _set_url(Finding(severity, where, what, "-"), upstream, url)  # type: ignore[arg-type]
+        severity: Severity = "failed" if upstream.known else "warning"
+        yield _url(severity, upstream, what, re.sub(r"/v[0-9]+[a-z0-9]*/?$", "", upstream.url))
     if parts.scheme == "http" and not is_private(parts.hostname or ""):
         what = f"keys and prompts go to {parts.hostname} unencrypted"
-        yield _set_url(Finding("warning", where, what, "-"), upstream, f"https{upstream.url.removeprefix('http')}")
+        yield _url("warning", upstream, what, f"https{upstream.url.removeprefix('http')}")
     if upstream.name in SHADOWING:
         what = f"its name takes all paths that begin with /{upstream.name}/ away from other providers"
-        yield Finding("warning", where, what, *_rename(upstream))
+        fix = f"my-{upstream.name}:" if upstream.line else f"unset {upstream.origin}"
+        yield Finding("warning", f"upstream {upstream.name}", what, fix, upstream.place)
 
 
-def _set_url(finding: Finding, upstream: UpstreamFact, url: str) -> Finding:
-    """The same finding, with the URL that is to be written, where the old one was."""
-    if upstream.line:
-        return Finding(
-            finding.severity, finding.where, finding.what, f"url: {url}", f"{upstream.origin}:{upstream.line}"
-        )
+def _url(severity: Severity, upstream: UpstreamFact, what: str, url: str) -> Finding:
+    """With the URL that is to be written where the old one was."""
     variable = upstream.origin or f"HOLDFAST_UPSTREAMS__{upstream.name.upper()}__URL"
-    return Finding(finding.severity, finding.where, finding.what, f"export {variable}={shlex.quote(url)}")
-
-
-def _rename(upstream: UpstreamFact) -> tuple[str, str]:
-    if upstream.line:
-        return f"my-{upstream.name}:", f"{upstream.origin}:{upstream.line}, as the name,"
-    return f"unset {upstream.origin}", ""
+    fix = f"url: {url}" if upstream.line else f"export {variable}={shlex.quote(url)}"
+    return Finding(severity, f"upstream {upstream.name}", what, fix, upstream.place)
 
 
 def is_private(host: str) -> bool:
@@ -161,7 +159,7 @@ def _routes(facts: ConfigurationFacts) -> Iterator[Finding]:
 
 def _never(match: Match, upstreams: Sequence[str]) -> str:
     """Why no request can match; empty where one may."""
-    if not any(_covers(match.upstream, name) for name in upstreams):
+    if not any(fnmatchcase(name, match.upstream.lower()) for name in upstreams):
         return f"no upstream is called `{match.upstream}`"
     if match.path[:1] not in ("/", "*", "?", "["):
         return f"paths begin with a slash, `{match.path}` does not"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from proxy.commands.clients import reachable
 from proxy.config import ConfigErrors, Settings
 from proxy.doctor.agents import VARIABLES, AgentFacts, BaseUrl, Kind, State, is_loopback
+from proxy.doctor.configuration import KEY
 from proxy.doctor.facts.agent_files import files_of_agents, written
 from proxy.doctor.facts.ports import is_holdfast, is_open, leads_to_interception
 from proxy.server import Address
@@ -33,7 +34,7 @@ def look_at_agents(settings: Settings, environ: Mapping[str, str], folder: Path)
             continue
         base_urls += [_base_url(f"{path.name} {each.key}", each.url, each.kind, each.form, str(path)) for each in found]
     address = reachable(Address(settings.host, settings.port))
-    ports = {(url.host, url.port) for url in base_urls if is_loopback(url.host)}
+    ports = {(url.host, url.port) for url in base_urls if is_loopback(url.host) or url.host == address.host}
     return AgentFacts(
         traffic=(address.host, address.port),
         upstreams={upstream.name: upstream.base_path.decode() for upstream in settings.upstreams},
@@ -61,7 +62,7 @@ def _base_url(where: str, text: str, kind: Kind, form: str, place: str = "") -> 
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return BaseUrl(where, kind, form, place)
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https") or KEY.search(parts.netloc.rpartition("@")[2]):
         return BaseUrl(where, kind, form, place)
     return BaseUrl(where, kind, form, place, parts.scheme, parts.hostname or "", port, parts.path)
 

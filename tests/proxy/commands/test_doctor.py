@@ -152,6 +152,7 @@ def full_of_secrets(home: Path, work: Path) -> dict[str, str]:
         "ANTHROPIC_AUTH_TOKEN": f"Bearer {KEY}",
         "OPENAI_BASE_URL": f"https://user:{CANARY}@h/{CANARY}/v1?key={CANARY}",
         "OPENAI_API_BASE": f"{CANARY}",
+        "GOOGLE_GEMINI_BASE_URL": f"https://{KEY}/",
         "ANTHROPIC_BASE_URL": f"http://127.0.0.1:8787/{CANARY}/v1",
         "HTTPS_PROXY": f"http://user:{CANARY}@proxy:1",
         "NO_PROXY": CANARY,

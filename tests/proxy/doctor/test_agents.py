@@ -125,6 +125,7 @@ def test_two_variables_for_one_thing_must_agree(tmp_path: Path) -> None:
         ("example.com", 'export NO_PROXY=127.0.0.1,"$NO_PROXY"'),
         ("example.com, 127.0.0.1", ""),
         ("127.0.0.0/8", ""),
+        ("127.0.0.1:8787", ""),
         ("*", ""),
     ],
 )
