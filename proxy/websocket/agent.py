@@ -24,6 +24,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from proxy.headers import Pair
+from proxy.websocket import library
 from proxy.websocket.ends import ABNORMAL, INTERNAL, RESTART
 from proxy.websocket.library import CLOSE_SECONDS, DEFLATE, QUEUED, QUIET, WINDOW_BITS, close
 
@@ -42,8 +43,8 @@ class AgentSocket(Connection):
         self._handshake = ServerProtocol(extensions=[deflate], max_size=config.ws_max_size, logger=QUIET)
         super().__init__(
             self._handshake,
-            ping_interval=config.ws_ping_interval,
-            ping_timeout=config.ws_ping_timeout,
+            ping_interval=library.PING_SECONDS,
+            ping_timeout=None,
             close_timeout=CLOSE_SECONDS,
             max_queue=QUEUED,
         )

@@ -11,6 +11,9 @@ from websockets.asyncio.connection import Connection
 
 QUEUED = (1, 0)
 """Frames taken in ahead of whoever reads messages, and when reading goes on."""
+PING_SECONDS = 20.0
+"""Between two pings, so that nothing in between forgets the connection. No answer is demanded: clients that read only
+while they wait for a message answer late (websocket-client, which OpenAI's guide uses)."""
 CLOSE_SECONDS = 5.0
 """For the other side's part of the closing handshake."""
 WINDOW_BITS = 12

@@ -106,14 +106,8 @@ class _Passage:
             except Ended as ended:
                 return _ended(ended, Cause.AGENT, Cause.AGENT_LOST)
             self._last, self._answering = self._time(), False
-            data = await self._follower.upward(data)
-            try:
-                async with asyncio.timeout(self._patience.write):
-                    await self._upstream.send(data)
-            except Ended as ended:
-                return _ended(ended, Cause.UPSTREAM, Cause.UPSTREAM_LOST)
-            except TimeoutError:
-                return End(Cause.STALLED, detail="the upstream takes nothing in")
+            if end := await self._pass(await self._follower.upward(data), self._upstream):
+                return end
 
     async def down(self) -> End:
         while True:
@@ -122,14 +116,21 @@ class _Passage:
             except Ended as ended:
                 return _ended(ended, Cause.UPSTREAM, Cause.UPSTREAM_LOST)
             self._last, self._answering = self._time(), True
-            try:
-                async with asyncio.timeout(self._patience.write):
-                    await self._agent.send(data)
-            except Ended as ended:
-                return _ended(ended, Cause.AGENT, Cause.AGENT_LOST)
-            except TimeoutError:
-                return End(Cause.STALLED, detail="the agent takes nothing in")
+            if end := await self._pass(data, self._agent):
+                return end
             self._follower.downward(data)
+
+    async def _pass(self, data: Data, side: Side) -> End | None:
+        try:
+            async with asyncio.timeout(self._patience.write):
+                await side.send(data)
+            return None
+        except TimeoutError:
+            return End(Cause.STALLED, detail="the agent" if side is self._agent else "the upstream")
+        except Ended:
+            # what that side said before it went is still on its way, and its direction ends when all has passed
+            await asyncio.Event().wait()
+            raise
 
     async def watch(self) -> End:
         """The clock and the server. A turn in flight is finished before the server stops."""

@@ -21,6 +21,7 @@ from websockets.uri import WebSocketURI
 from proxy.errors import UpstreamError
 from proxy.headers import Pair
 from proxy.upstream import Pool
+from proxy.websocket import library
 from proxy.websocket.library import CLOSE_SECONDS, DEFLATE, QUEUED, QUIET, WINDOW_BITS
 
 ANSWER_SECONDS = 30.0
@@ -95,7 +96,13 @@ async def _connected(pool: Pool, opening: Opening) -> ClientConnection:
     protocol.target = opening.target.decode("ascii")
     async with asyncio.timeout(pool.upstream.timeouts.connect):
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: ClientConnection(protocol, close_timeout=CLOSE_SECONDS, max_queue=QUEUED),
+            lambda: ClientConnection(
+                protocol,
+                ping_interval=library.PING_SECONDS,
+                ping_timeout=None,
+                close_timeout=CLOSE_SECONDS,
+                max_queue=QUEUED,
+            ),
             uri.host,
             uri.port,
             ssl=pool.tls if secure else None,

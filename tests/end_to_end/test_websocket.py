@@ -123,6 +123,7 @@ def test_what_is_counted_is_what_the_provider_bills(theatre: Stage, tmp_path: Pa
 
     async def conversation(url: str) -> None:
         async with agent(url) as caller:
+            assert caller.socket.response and caller.socket.response.headers["x-holdfast-session"] == "a-session"
             last = await deltas(caller, 20)
             assert last["output"][0]["content"][0]["text"] == "done"
 

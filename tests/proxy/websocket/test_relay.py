@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 from proxy.limits import Limits
 from proxy.server import Drain
 from proxy.upstream import Timeouts, Upstream
+from proxy.websocket import library
 from tests.proxy.running import proxy, scenario
 from tests.proxy.websocket.wires import Data, agent, ended, raw, refusing, silence, upstream
 
@@ -325,6 +326,21 @@ async def test_pings_are_answered_on_each_connection() -> None:
     async with upstream(alive) as up, proxy(to(up.url)) as running, agent(running.port) as client:
         await (await client.ping())
         assert await client.recv() == "alive"
+
+
+@scenario
+async def test_a_client_that_reads_only_when_it_waits_is_pinged_and_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(library, "PING_SECONDS", 0.05)
+    async with upstream() as up, proxy(to(up.url)) as running, agent(running.port) as client:
+        await client.send("x")
+        await client.recv()
+        client.transport.pause_reading()
+        await asyncio.sleep(0.6)
+        client.transport.resume_reading()
+        await client.send("y")
+        assert await client.recv() == "y" and not running.recorder.ends
 
 
 @scenario

@@ -99,16 +99,25 @@ async def test_a_stop_waits_for_the_answer_that_is_owed() -> None:
 
 
 @scenario
-async def test_a_side_that_is_gone_for_sending_is_gone() -> None:
+async def test_what_a_side_said_before_it_went_still_arrives() -> None:
     class Gone(Still):
+        """A connection that broke after it had said something."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            for message in ("said", "before", Ended(None)):
+                self.incoming.put_nowait(message)
+
         async def send(self, data: Data) -> None:
             raise Ended(None)
 
-    there, gone = Still(), Gone()
+    there = Still()
     there.incoming.put_nowait("x")
-    assert (await timed(there, gone, Unfollowed()))[0] is Cause.UPSTREAM_LOST
+    assert (await timed(there, Gone(), Unfollowed()))[0] is Cause.UPSTREAM_LOST
+    assert there.sent == ["said", "before"]
     there.incoming.put_nowait("x")
-    assert (await timed(gone, there, Unfollowed()))[0] is Cause.AGENT_LOST
+    assert (await timed(Gone(), there, Unfollowed()))[0] is Cause.AGENT_LOST
+    assert there.sent[2:] == ["said", "before"]
 
 
 @scenario
