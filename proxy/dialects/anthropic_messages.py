@@ -155,12 +155,18 @@ def _stand_down(fields: Fields) -> str:
     return "compaction" if fields.get("compaction") else ""
 
 
+def _in_prompt(tool: object) -> bool:
+    """A deferred tool is shown to the model where a result refers to it; adding one keeps the cached prefix."""
+    return pick(tool, "defer_loading") is not True
+
+
 _LAYOUT = Layout(
     tools=("tools", "mcp_servers"),
     system=("system",),
     parameters=("tool_choice", "thinking", "output_config", "speed"),  # guide "prompt caching", what invalidates
     max_output=("max_tokens",),
     stand_down=_stand_down,
+    in_prompt=_in_prompt,
     also=("thread", "context_management", "compaction"),
     streams=lambda path: ":streamRawPredict" in path or path.endswith("/invoke-with-response-stream"),
 )

@@ -35,6 +35,8 @@ class Layout(Struct, frozen=True):
     also: tuple[str, ...] = ()
     """Further top-level fields that `stand_down` looks at."""
     count_tools: Callable[[list[object]], int] = len
+    in_prompt: Callable[[object], bool] = lambda tool: True
+    """Whether a listed tool stands in the prompt, and so in the cached prefix."""
     streams: Callable[[str], bool] = lambda path: False
     """Whether the path alone asks for a stream."""
 
@@ -47,16 +49,17 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
     """The head of a request. DialectError where `rest` is no JSON object."""
     fields = _fields(layout, rest)
     tools = [pick(fields, name) or [] for name in layout.tools]
+    seen = [list(filter(layout.in_prompt, listed)) if isinstance(listed, list) else listed for listed in tools]
     system = [as_blocks(fields.get(name)) or [] for name in layout.system]
     parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
-    said = [canonical(list(map(unmarked, values))) for values in (tools, system)]
+    said = [canonical(list(map(unmarked, values))) for values in (seen, system)]
     automatic = fields.get("cache_control") is not None
     return Head(
         model=model_of(fields, path),
         tools_hash=digest(said[0]),
         system_hash=digest(said[1]),
         parameters_hash=identity(parameters),
-        tokens=sum(count(text.decode()) for text, values in zip(said, (tools, system), strict=True) if any(values)),
+        tokens=sum(count(text.decode()) for text, values in zip(said, (seen, system), strict=True) if any(values)),
         tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
         markers=_markers(tools) + _markers([fields.get(name) for name in layout.system]) + automatic,
         automatic=automatic,

@@ -3,11 +3,17 @@
 Telemetry and updates are switched off by the variables that it documents; what else it asks its provider stays.
 """
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
 from proxy.simulator.brains import Answer
 from tests.clients.client import KEY, Client, Place, called
 from tests.clients.npm import binary, version_of
-from tests.clients.task import TASK, Edit, Read, Shell, Step
+from tests.clients.task import STEPS, TASK, Edit, Read, Shell, Step
 
+SEARCH = 13
+"""By then there is enough to lose."""
 QUIET = ("DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER", "DISABLE_ERROR_REPORTING")
 
 
@@ -21,13 +27,21 @@ def _words(step: Step, place: Place) -> Answer:
             return called("Edit", file_path=str(place.work / name), old_string=old, new_string=new)
 
 
-def _client(name: str, model: str) -> Client:
+def _searching(step: Step, place: Place) -> Answer:
+    """With one file it also searches for a tool: from the next request on that is listed, with loading deferred."""
+    if step != STEPS[SEARCH]:
+        return _words(step, place)
+    both = _words(step, place), called("ToolSearch", query="select:WebFetch", max_results=1)
+    return replace(both[0], calls=tuple(call for answer in both for call in answer.calls))
+
+
+def _client(name: str, model: str, words: Callable[[Step, Place], Answer]) -> Client:
     return Client(
         name=name,
         needs=binary("claude"),
         version=version_of("@anthropic-ai/claude-code"),
         model=model,
-        words=_words,
+        words=words,
         command=lambda place: (str(binary("claude")), "-p", TASK, "--model", model, "--dangerously-skip-permissions"),
         environ=lambda place: {
             "ANTHROPIC_BASE_URL": place.url,
@@ -38,4 +52,7 @@ def _client(name: str, model: str) -> Client:
     )
 
 
-CLIENTS = (_client("claude-code", "claude-opus-4-8"), _client("claude-code-sonnet", "claude-sonnet-4-5"))
+CLIENTS = (
+    _client("claude-code", "claude-opus-4-8", _searching),
+    _client("claude-code-sonnet", "claude-sonnet-4-5", _words),
+)

@@ -312,11 +312,16 @@ def hit_rate(records: Sequence[Record]) -> float:
 def rendered(body: bytes) -> list[str]:
     """A request as the provider's cache reads it: tools, system, messages, block by block, markers left out."""
     whole = json.loads(body)
-    rows = [*whole.get("tools", ()), *_listed(whole.get("system")), whole.get("instructions")]
+    rows = [*_shown(whole.get("tools", ())), *_listed(whole.get("system")), whole.get("instructions")]
     rows += [whole.get("systemInstruction")]
     for message in whole.get("messages") or whole.get("input") or whole.get("contents"):
         rows += _blocks(message)
     return [json.dumps(row, sort_keys=True) for row in rows]
+
+
+def _shown(tools: Sequence[Any]) -> list[Any]:
+    """Without what Anthropic keeps out of the prompt until a result refers to it."""
+    return [tool for tool in tools if not ("input_schema" in tool and tool.get("defer_loading"))]
 
 
 def _listed(system: Any) -> list[Any]:

@@ -28,6 +28,18 @@ def head(body: Mapping[str, object], path: str = "/v1/messages") -> Head:
     return DIALECT.head(json.dumps(body).encode(), path, len)
 
 
+def test_a_deferred_tool_is_not_in_the_prompt_that_is_cached() -> None:
+    """Claude Code lists a tool so once the model has searched for it: the cached prefix is kept."""
+    tools = [{"name": "Read", "input_schema": {}}, {"name": "WebFetch", "input_schema": {}}]
+    before, loaded, deferred = (head({"tools": each}) for each in (tools[:1], tools, _deferred(tools)))
+    assert (deferred.tools_hash, deferred.tokens) == (before.tools_hash, before.tokens)
+    assert loaded.tools_hash != before.tools_hash
+
+
+def _deferred(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**tools[1], "defer_loading": True}, tools[0]]
+
+
 @pytest.mark.parametrize(
     "path",
     [
