@@ -16,7 +16,7 @@ BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $
 bin := .venv/bin
 stamp := .venv/.complete
 # Every script of bench/ but those that measure nothing.
-benchmarks = $(filter-out __init__ refresh_prices record_session,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
+benchmarks = $(filter-out __init__ refresh_prices record_session record_run,$(basename $(notdir $(sort $(wildcard bench/*.py)))))
 
 # Agents that are run through the proxy: from npm here, from pip beside it.
 npm_clients := .clients/npm/.complete
@@ -25,7 +25,7 @@ pip_clients := $(patsubst tests/clients/requirements/%.txt,.clients/python/%/.co
 # The intercepting proxy is tested apart: mitmproxy pins versions that the SDKs need newer.
 intercept := .venv/intercept
 
-.PHONY: setup demo test test-sdks test-intercept test-clients clients check bench docs clean lock image
+.PHONY: setup demo test test-sdks test-intercept test-clients clients check bench docs record clean lock image
 
 setup: $(stamp)
 
@@ -103,6 +103,10 @@ interpreter = $(PYTHON)
 
 bench: $(stamp)
 	@for name in $(benchmarks); do echo "== bench.$$name"; $(bin)/python -m bench.$$name; done
+
+# A terminal session with the real Claude Code against the simulated provider: docs/run.cast and its text.
+record: $(stamp) $(npm_clients)
+	$(bin)/python bench/record_run.py
 
 docs: $(stamp)
 	$(bin)/python docs/settings_page.py > docs/settings.md.new && mv docs/settings.md.new docs/settings.md

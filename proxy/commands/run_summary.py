@@ -125,7 +125,7 @@ def _totals(tally: Tally) -> Iterator[str]:
         written, fresh = sum(model.written for model in models), sum(model.uncached for model in models)
         yield (
             f"input     {tokens(input)} tokens: {tokens(read)} from cache ({_percent(read, input)}),"
-            f" {tokens(written)} written, {tokens(fresh)} fresh"
+            f"{f' {tokens(written)} written,' if written else ''} {tokens(fresh)} fresh"
         )
         yield f"output    {tokens(sum(model.output for model in models))} tokens"
     yield from _cost(models)
@@ -145,7 +145,7 @@ def _cost(models: Collection[ModelTally]) -> Iterator[str]:
         f"cost      {dollars(actual)} at list prices; direct an estimated {dollars(direct)}"
         f"{_difference(actual, direct)}"
     )
-    if len(priced) < len(models):
+    if len(priced) < sum(model.measured > 0 for model in models):
         yield "          (of the models whose prices in dollars are known)"
 
 
