@@ -17,6 +17,7 @@ from proxy import identity
 from proxy.headers import PRIVATE, Pair, first, for_edited
 from proxy.intercept.passage import Passage, moment
 from proxy.intercept.reach import Reach, Unreachable, reach
+from proxy.intercept.sockets import Sockets
 from proxy.intercept.targets import Targets
 from proxy.relay import CLIENT_CLOSED
 from proxy.routes import Route
@@ -36,6 +37,8 @@ class Interceptor:
     def __init__(self, targets: Targets, turns: Turns, reach: Reach = reach) -> None:
         self._targets, self._turns, self._reach = targets, turns, reach
         self._passages: WeakKeyDictionary[http.HTTPFlow, Passage] = WeakKeyDictionary()
+        self._sockets = Sockets(turns)
+        self.addons = [self._sockets]  # where mitmproxy looks for more
 
     @property
     def open(self) -> int:
@@ -70,7 +73,7 @@ class Interceptor:
         request, received = flow.request, flow.request.headers.fields
         route = self._targets.find(request.scheme, request.host, request.port, request.data.path)
         if route:
-            self._passages[flow] = passage = self._begun(request, route)
+            self._passages[flow] = passage = self._begun(flow, route)
             # a body that is not looked into streams; one that is too large does so by mitmproxy's own limit
             request.stream = request.stream or passage.dialect is None
         else:
@@ -124,27 +127,27 @@ class Interceptor:
         log.log(logging.INFO if left else logging.WARNING, "upstream `%s`: %s", passage.route.upstream.name, failure)
         self._over(flow, failure)
 
-    # What upgraded connections and tunnels carry is passed on by mitmproxy, which would keep all of it
-
     def tcp_message(self, flow: tcp.TCPFlow) -> None:
+        """What an upgraded connection carries is passed on by mitmproxy, which would keep all of it."""
         flow.messages.clear()
-
-    def websocket_message(self, flow: http.HTTPFlow) -> None:
-        if flow.websocket:
-            flow.websocket.messages.clear()
 
     # What these hooks share
 
-    def _begun(self, request: http.Request, route: Route) -> Passage:
+    def _begun(self, flow: http.HTTPFlow, route: Route) -> Passage:
+        request, headers = flow.request, flow.request.headers.fields
         self._turns.observer.began(route.upstream.name)
-        dialect = self._targets.dialect(route, request.method)
-        headers, query = request.headers.fields, request.data.path.partition(b"?")[2]
-        agent = identity.agent(headers)
+        if first(headers, b"upgrade").lower() == b"websocket":
+            self._sockets.expect(flow, route.upstream.name, self._asked(request, route, "POST"))
+        asked = self._asked(request, route, request.method)
+        return Passage(route, request.method, identity.agent(headers), asked)
+
+    def _asked(self, request: http.Request, route: Route, method: str) -> Asked | None:
+        """Where this method on its path creates a model answer."""
+        dialect = self._targets.dialect(route, method)
         if dialect is None:
-            return Passage(route, request.method, agent)
-        shared = route.upstream.tenant == "upstream"
-        asked = Asked(route.upstream.name, dialect, route.path, query, headers, shared)
-        return Passage(route, request.method, agent, asked)
+            return None
+        query, shared = request.data.path.partition(b"?")[2], route.upstream.tenant == "upstream"
+        return Asked(route.upstream.name, dialect, route.path, query, request.headers.fields, shared)
 
     async def _keep_within_reach(self, flow: http.HTTPFlow) -> None:
         """Send it to an address that was looked at, or refuse it."""

@@ -68,7 +68,10 @@ class ForwardPort:
             next_layer.NextLayer(),
             tlsconfig.TlsConfig(),
         )
-        master.options.update(**chosen(self._body_bytes), ssl_verify_upstream_trusted_ca=str(self._authority.upstream))
+        master.options.update(
+            stream_large_bodies=str(self._body_bytes),
+            ssl_verify_upstream_trusted_ca=str(self._authority.upstream),
+        )
         return master, proxy
 
     async def _drain(self) -> None:
@@ -87,16 +90,6 @@ def _hang_up(proxy: proxyserver.Proxyserver) -> None:
         client = handler.transports.get(handler.client)
         if client and client.handler:
             client.handler.cancel("the proxy is closing")
-
-
-def chosen(body_bytes: int) -> dict[str, object]:
-    """mitmproxy's options as far as they are ours."""
-    return {
-        # of a request that is held to be looked into; answers are never held
-        "stream_large_bodies": str(body_bytes),
-        # frames pass as bytes: mitmproxy would take messages apart and hold each until it is whole
-        "websocket": False,
-    }
 
 
 def weaknesses() -> str:

@@ -17,7 +17,7 @@ from proxy.config import Request, default_file, load_settings
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import ConfigError, ProxyError
 from proxy.intercept.addon import Interceptor
-from proxy.intercept.port import chosen, weaknesses
+from proxy.intercept.port import weaknesses
 from proxy.intercept.reach import is_loopback
 from proxy.intercept.targets import Targets
 
@@ -43,7 +43,7 @@ class Holdfast:
             log.error("%s", error)
             ctx.master.shutdown()
             return
-        ctx.options.update(**chosen(works.turns.limits.body_bytes))
+        ctx.options.update(stream_large_bodies=str(works.turns.limits.body_bytes))
         self.addons.append(Interceptor(Targets(works.settings.upstreams, DIALECTS), works.turns))
         if weak := weaknesses():
             log.warning(weak)

@@ -114,7 +114,7 @@ def agent(code: str, environ: Mapping[str, str]) -> Any:
     if subprocess.run([python, "-c", "import openai, anthropic"], capture_output=True, timeout=60).returncode:
         pytest.skip("no SDKs for the agents: AGENT_PYTHON can name a Python that has them")
     done = subprocess.run(
-        [python, "-W", "ignore", "-c", code], cwd=ROOT, env=dict(environ), capture_output=True, text=True, timeout=60
+        [python, "-W", "ignore", "-c", code], cwd=ROOT, env=dict(environ), capture_output=True, text=True, timeout=110
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

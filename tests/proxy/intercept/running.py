@@ -5,13 +5,12 @@ mitmproxy is imported when a port is opened, so that test files can be collected
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from proxy import exchange
+from proxy.dialects import Dialect
 from proxy.intercept.authority import Authority
 from proxy.intercept.reach import Reach, reach
 from proxy.intercept.targets import Targets
@@ -20,6 +19,7 @@ from proxy.limits import Limits
 from proxy.server import Address, Drain, listen, serve_port
 from proxy.turns import Turns
 from proxy.upstream import Upstream
+from tests.proxy.driving import Replica
 from tests.proxy.running import NOW, Driver, Reader, Recorder, Running, dialects
 from tests.proxy.wire import Agent, Reply, Script, agent
 from tests.proxy.wire import Upstream as Plain
@@ -82,6 +82,7 @@ async def intercepting(
     limits: Limits | None = None,
     reach: Reach = reach,
     reader: Callable[[], Reader] = Reader,
+    known: Sequence[Dialect] = (),
     drain: Drain | None = None,
     holding: bool = False,
 ) -> AsyncIterator[Running]:
@@ -90,11 +91,11 @@ async def intercepting(
     from proxy.intercept.port import ForwardPort
 
     driver, recorder, lifecycle = driver or Driver(), Recorder(), Lifecycle()
-    context = cast(exchange.Context, None)  # both coroutines are the driver's
+    context = Replica().context  # little of it is used: both coroutines are the driver's
     turns = Turns(context, lambda: NOW, limits or Limits(), lifecycle, recorder, driver.prepare, driver.settle)
     drain = drain or Drain(grace=0.0, patience=1.0, settle=1.0)
     kind = type("Holding", (Interceptor,), {"responseheaders": lambda self, flow: None}) if holding else Interceptor
-    interceptor = kind(Targets(upstreams, dialects(reader)), turns, reach)
+    interceptor = kind(Targets(upstreams, known or dialects(reader)), turns, reach)
     port = ForwardPort(interceptor, trust.authority, body_bytes=turns.limits.body_bytes, patience=drain.patience)
     accepting: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
