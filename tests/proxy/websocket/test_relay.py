@@ -5,8 +5,10 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -24,6 +26,7 @@ from proxy.server import Drain
 from proxy.upstream import Timeouts, Upstream
 from proxy.websocket import library
 from tests.proxy.running import proxy, scenario
+from tests.proxy.secure import certificate, needs_openssl
 from tests.proxy.websocket.wires import Data, agent, ended, raw, refusing, silence, upstream
 
 TEXTS = st.lists(st.text(max_size=60), min_size=1, max_size=5)
@@ -410,6 +413,26 @@ async def test_no_header_chooses_a_host() -> None:
         async with agent(running.port, additional_headers=headers):
             pass
         assert up.requests and not other.requests
+
+
+@needs_openssl
+@pytest.mark.parametrize("known", [True, False])
+@scenario
+async def test_an_upstreams_certificate_is_verified_as_for_http(tmp_path: Path, known: bool) -> None:
+    cert, key = certificate(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(cert, key)
+    trusted = ssl.create_default_context(cafile=str(cert)) if known else None
+    async with upstream(ssl=serving) as up, proxy(to(up.url.replace("http", "https")), trusted=trusted) as running:
+        if known:
+            async with agent(running.port) as client:
+                await client.send("x")
+                assert await client.recv() == "x"
+            return
+        with pytest.raises(InvalidStatus) as refused:
+            async with agent(running.port):
+                pass
+        assert refused.value.response.status_code == 502 and b"TLS" in refused.value.response.body
 
 
 @scenario
