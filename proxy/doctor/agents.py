@@ -65,6 +65,8 @@ class BaseUrl:
     host: str = ""
     port: int = 0
     path: str = field(default="", repr=False)
+    missing: bool = False
+    """The file is there, and names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def _base_url(base_url: BaseUrl, facts: AgentFacts) -> Finding:
         text = base_url.form.format(url=wanted(base_url.kind, facts, name))
         return Finding(severity, base_url.where, what, text, base_url.place)
 
+    if base_url.missing:
+        return finding("hint", "it names no base URL, so its agent goes past Holdfast")
     if not base_url.host:
         return finding("failed", "it is no URL: it begins with http:// and a host")
     state = facts.states.get((base_url.host, base_url.port), "")

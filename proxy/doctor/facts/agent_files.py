@@ -26,7 +26,8 @@ AI_SDKS = {"anthropic": AI_SDK_ANTHROPIC, "google": AI_SDK_GEMINI}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A base URL as a file has it. `url` may hold secrets: it goes no further than to who takes it apart."""
+    """A base URL as a file has it; empty where it lacks one that nothing else stands in for. It may hold secrets, and
+    goes no further than to who takes it apart."""
 
     key: str
     url: str
@@ -68,19 +69,19 @@ def written(path: Path, reader: Reader) -> Iterator[Written]:
         text = file.read(LARGEST)
     for key, url, kind, form in reader(text):
         # opencode's `{env:NAME}` is filled in when it starts
-        if isinstance(url, str) and url and "{" not in url:
+        if isinstance(url, str) and "{" not in url:
             yield Written(key, url, kind, form)
 
 
 def codex(text: str) -> Iterator[tuple[str, Any, Kind, str]]:
-    """The chosen provider's own URL, else that of the built-in one."""
+    """The chosen provider's own URL, else that of the built-in one: codex 0.169 ignores OPENAI_BASE_URL."""
     data = tomllib.loads(text)
     provider = data.get("model_provider")
     if isinstance(provider, str) and provider != "openai":
         key = f"model_providers.{provider}.base_url"
         yield key, _at(data, "model_providers", provider, "base_url"), OPENAI, 'base_url = "{url}"'
     else:
-        yield "openai_base_url", data.get("openai_base_url"), OPENAI, 'openai_base_url = "{url}"'
+        yield "openai_base_url", data.get("openai_base_url", ""), OPENAI, 'openai_base_url = "{url}"'
 
 
 def opencode(text: str) -> Iterator[tuple[str, Any, Kind, str]]:
@@ -106,7 +107,7 @@ def aider(text: str) -> Iterator[tuple[str, Any, Kind, str]]:
 
 
 def dotenv(text: str) -> Iterator[tuple[str, Any, Kind, str]]:
-    for name, value in re.findall(r"(?m)^\s*(?:export\s+)?([A-Z_]+)\s*=\s*[\"']?([^\"'\s#]*)", text):
+    for name, value in re.findall(r"(?m)^\s*(?:export\s+)?([A-Z_]+)\s*=\s*[\"']?([^\"'\s#]+)", text):
         if name in VARIABLES:
             yield name, value, VARIABLES[name], f"{name}={{url}}"
 

@@ -57,6 +57,8 @@ def _why(error: OSError | ValueError | ConfigErrors) -> str:
 
 
 def _base_url(where: str, text: str, kind: Kind, form: str, place: str = "") -> BaseUrl:
+    if not text:
+        return BaseUrl(where, kind, form, place, missing=True)
     try:
         parts = urlsplit(text.strip())
         port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -196,6 +196,15 @@ def test_each_kind_of_client_has_an_ending_of_its_own(name: str, text: str, righ
     assert finding.severity == "failed" and finding.type.strip('"').endswith(right.replace("<>", base).strip('"'))
 
 
+def test_a_codex_without_a_base_url_is_told_the_line_to_write(tmp_path: Path) -> None:
+    file = tmp_path / "codex" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('model = "gpt-5.1-codex"\n')
+    (hint,) = findings({"CODEX_HOME": str(file.parent)}, tmp_path)
+    assert (hint.severity, hint.place) == ("hint", str(file))
+    assert hint.type == f'openai_base_url = "http://127.0.0.1:{PORT}/v1"'
+
+
 def test_a_file_that_cannot_be_read_is_told_without_its_text(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     for name in ("opencode.json", "opencode.jsonc"):
