@@ -57,4 +57,5 @@ def running(serve: Serve) -> Iterator[str]:
     finally:
         with contextlib.suppress(RuntimeError):  # its loop has ended already
             stop()
-        thread.join()
+        with contextlib.suppress(KeyboardInterrupt):  # whoever does not want to wait need not
+            thread.join()
