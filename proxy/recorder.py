@@ -28,7 +28,9 @@ class Recorder:
         self._file: BinaryIO = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
     def record(self, prepared: Prepared, usage: Usage | None, now: float, status: int) -> None:
-        """One line."""
+        """One line; none for a format that is only measured, for nothing of it could be replayed."""
+        if prepared.passthrough == "measured_only":
+            return
         request = prepared.request
         line = {
             "t": now,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from policies.core.usage import Usage
+from proxy import exchange
+from proxy.dialects.registry import by_name
 from proxy.recorder import Recorder
 from tests.proxy.driving import CHAT, IDLE, Replica, run, work
 
@@ -22,6 +24,18 @@ def test_a_line_holds_the_request_as_received_and_the_usage_as_reported(tmp_path
     assert (line["t"], line["dialect"], line["session"], line["status"]) == (12.5, "openai_chat", "mine", 200)
     assert (line["usage"]["input"], line["usage"]["cache_write"]) == (10, None)
     assert "canary" not in recorder.path.read_text()
+
+
+def test_a_format_that_is_only_measured_is_not_recorded(tmp_path: Path) -> None:
+    """A replay would stop at its line."""
+    replica, recorder = Replica(IDLE), Recorder(tmp_path, "one")
+    body = b'{"model":"m","messages":[{"role":"user","content":"Hi"}]}'
+    request = exchange.Request("ollama", by_name("ollama"), "/api/chat", body)
+    prepared = run(exchange.prepare(request, replica.context, 1.0))
+    assert prepared.passthrough == "measured_only"
+    recorder.record(prepared, Usage(input=10), 1.0, 200)
+    recorder.close()
+    assert recorder.path.read_bytes() == b""
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
