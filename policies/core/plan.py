@@ -54,7 +54,7 @@ class Plan(Struct, frozen=True):
     prefix: str = "kept"
     """Of what the provider has cached: "first", "kept" or "broken:CAUSE"."""
     achievable_tokens: int = 0
-    """What can be read by the provider's rules (estimate)."""
+    """What can be read by the provider's rules (estimate). Of a past that was never seen, nothing is promised."""
     losses: tuple[Loss, ...] = ()
     actual_usd: float = 0.0
     """Input cost of this turn by the model's rules, as sent (estimate)."""

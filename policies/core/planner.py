@@ -208,7 +208,7 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
         waiting=tuple(case.proposals[: chosen.first]),
         markers=chosen.markers,
         prefix=_prefix(case.lineage, losses),
-        achievable_tokens=chosen.read,
+        achievable_tokens=chosen.read if case.lineage.last else 0,
         losses=losses,
         actual_usd=chosen.usd,
         direct_usd=case.direct,

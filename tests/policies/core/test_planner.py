@@ -379,7 +379,7 @@ def test_append_only_a_turn_that_only_adds_keeps_the_prefix() -> None:
 
 def test_the_first_turn_has_nothing_to_keep() -> None:
     decided = plan(past=Lineage())
-    assert (decided.prefix, decided.losses) == ("first", ())
+    assert (decided.prefix, decided.losses, decided.achievable_tokens) == ("first", (), 0)
 
 
 @pytest.mark.parametrize("rule", [LongestPrefix(holdback=1), LongestPrefix(step=128, minimum=1024)])
