@@ -40,6 +40,8 @@ VARIABLES = (
     Opening("MISTRAL_API_BASE", "mistral", "/v1"),
 )
 AT_ROOT = ("anthropic", "openai", "gemini")
+UNVERSIONED = ("azure", "bedrock")
+"""Upstreams whose clients add all of the path themselves."""
 
 
 def how_to_connect(settings: Settings, traffic: Address, admin: Address) -> str:
@@ -48,7 +50,7 @@ def how_to_connect(settings: Settings, traffic: Address, admin: Address) -> str:
     named = [upstream.name for upstream in settings.upstreams if upstream.name not in AT_ROOT]
     rows = [(variable.clients, f"{variable.name}={base}{variable.tail}") for variable in VARIABLES if variable.clients]
     rows.insert(-1, ("Codex (config.toml)", f'openai_base_url = "{base}/v1"'))
-    rows += [(f"upstream {name}", f"{base}/{name}/v1") for name in named]
+    rows += [(f"upstream {name}", f"{base}/{name}{'' if name in UNVERSIONED else '/v1'}") for name in named]
     return "\n".join(
         (
             f"holdfast serves {base} (admin {reachable(admin).url})",

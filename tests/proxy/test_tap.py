@@ -12,6 +12,8 @@ from tests.proxy.running import BrokenReader, Reader, dialects
 
 JSON: tuple[Pair, ...] = ((b"Content-Type", b"application/json; charset=utf-8"),)
 SSE: tuple[Pair, ...] = ((b"content-type", b"text/event-stream"),)
+FRAMES: tuple[Pair, ...] = ((b"content-type", b"application/vnd.amazon.eventstream"),)
+LINES: tuple[Pair, ...] = ((b"content-type", b"application/x-ndjson"),)
 ANSWER = b'{"usage":{"input_tokens":5}}'
 
 
@@ -19,7 +21,7 @@ def tap(headers: tuple[Pair, ...], status: int = 200, limit: int = 1000, reader:
     return open_tap(dialects(reader)[0], status, headers, limit)
 
 
-@pytest.mark.parametrize("headers", [JSON, SSE])
+@pytest.mark.parametrize("headers", [JSON, SSE, FRAMES, LINES])
 @pytest.mark.parametrize("step", [1, 7, 1000])
 def test_usage_is_read_for_any_chunking(headers: tuple[Pair, ...], step: int) -> None:
     reading = tap(headers)
