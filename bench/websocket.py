@@ -11,11 +11,14 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import re
 import statistics
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -23,7 +26,6 @@ from proxy.profiles import load_profiles
 from proxy.simulator.app import create
 from proxy.simulator.brains import Answer, script
 from proxy.simulator.serve import listen, server
-from tests.end_to_end.running import holdfast
 
 MODEL = "gpt-5.1-codex"
 ITEM_BYTES = 4000
@@ -34,6 +36,18 @@ def provide(told: Connection) -> None:
     with listen("127.0.0.1", 0) as bound:
         told.send(bound.getsockname()[1])
         server(app).run(sockets=[bound])
+
+
+@contextmanager
+def proxied(url: str) -> Iterator[str]:
+    """The URL of a proxy before it."""
+    command = [sys.executable, "-m", "proxy.cli", "serve", "--port", "0", "--admin-port", "0", "--store", "memory:"]
+    with subprocess.Popen([*command, "--upstream", f"openai={url}"], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        found = re.search(r"http://\S+", process.stdout.readline().decode())
+        assert found
+        yield found[0]
+        process.terminate()
 
 
 class Caller:
@@ -91,8 +105,8 @@ def main() -> None:
     provider = multiprocessing.get_context("spawn").Process(target=provide, args=(theirs,), daemon=True)
     provider.start()
     url = f"http://127.0.0.1:{ours.recv()}"
-    with TemporaryDirectory() as folder, holdfast(Path(folder), {"openai": url}) as proxy:
-        report(asyncio.run(compare({"direct": url, "proxied": proxy.url}, turns)))
+    with proxied(url) as proxy:
+        report(asyncio.run(compare({"direct": url, "proxied": proxy}, turns)))
     provider.terminate()
     provider.join()
 
