@@ -55,6 +55,21 @@ async def test_an_edited_body_goes_out_with_its_own_length(trust: Trust) -> None
 
 
 @scenario
+async def test_a_chunked_body_is_planned_and_goes_out_edited_with_its_length(trust: Trust) -> None:
+    driver = Driver(edit=lambda body: body + b"!")
+    async with (
+        secure(json_answer(), trust) as upstream,
+        intercepting(trust, Upstream("api", upstream.url), driver=driver) as running,
+        tunnel(running, upstream, trust.agent()) as agent,
+    ):
+        await agent.send(b"POST /v1/messages HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+        await agent.send(b"2\r\n{}\r\n1\r\n \r\n0\r\n\r\n")
+        await agent.reply()
+    assert driver.requests[0].body == b"{} " and upstream.requests[0].body == b"{} !"
+    assert upstream.requests[0].headers == [(b"host", b"a"), (b"content-length", b"4")]
+
+
+@scenario
 async def test_an_encoded_body_is_planned_decoded_and_passes_as_it_came(trust: Trust) -> None:
     async with (
         secure(json_answer(), trust) as upstream,
@@ -139,14 +154,14 @@ async def test_an_answer_is_passed_on_chunk_by_chunk_as_it_is_sent(trust: Trust)
         intercepting(trust, Upstream("api", upstream.url)) as running,
         tunnel(running, upstream, trust.agent()) as agent,
     ):
-        await agent.send(request())
-        head = await agent.head()
-        assert await agent.reader.readuntil(b"\n\n\r\n") == b'1a\r\ndata: {"input_tokens":5}\n\n\r\n'
-        taken.set()
-        assert await agent.reader.readuntil(b"0\r\n\r\n") == b"b\r\ndata: end\n\n\r\n0\r\n\r\n"
-        await running.driver.settling.wait()
-    assert head.head.startswith(STREAM[:-2])
-    assert running.driver.settled == [(Usage(input=5), 200)]
+        for _ in range(2):  # on one connection: not a byte too much of the first is taken for the second
+            taken.clear()
+            await agent.send(request())
+            assert (await agent.head()).head.startswith(STREAM[:-2])
+            assert await agent.reader.readuntil(b"\n\n\r\n") == b'1a\r\ndata: {"input_tokens":5}\n\n\r\n'
+            taken.set()
+            assert await agent.reader.readuntil(b"0\r\n\r\n") == b"b\r\ndata: end\n\n\r\n0\r\n\r\n"
+    assert running.driver.settled == [(Usage(input=5), 200)] * 2
     assert running.recorder.exchanges[0].streamed
 
 
