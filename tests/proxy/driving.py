@@ -188,6 +188,27 @@ def _gemini(step: Step) -> list[Json]:
             return [{"role": "model", "parts": [*parts, *uses]}]
 
 
+def _converse(step: Step) -> list[Json]:
+    match step:
+        case User(text):
+            return [{"role": "user", "content": [{"text": text}]}]
+        case Results(results):
+            parts = [{"toolResult": {"toolUseId": one.id, "content": [{"text": one.text}]}} for one in results]
+            return [{"role": "user", "content": parts}]
+        case Answer(text, calls, thought):
+            told = {"reasoningText": {"text": thought, "signature": f"sig-{thought}"}}
+            uses = [{"toolUse": {"toolUseId": id, "name": "read_file", "input": _arguments(id)}} for id in calls]
+            thoughts = [{"reasoningContent": told}] if thought else []
+            return [{"role": "assistant", "content": [*thoughts, {"text": text}, *uses]}]
+
+
+def _converse_head(model: str, system: str, name: str) -> Json:
+    """The model stands in the path; a test that changes it says so in the body, where it is read as well."""
+    tool = {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}}
+    named = {} if model == CONVERSE.model else {"model": model}
+    return {**named, "system": [{"text": system}], "toolConfig": {"tools": [tool] if name else []}}
+
+
 def _head(named: Callable[[str], Json], tool: Callable[[str], Json]) -> Callable[[str, str, str], Json]:
     def head(model: str, system: str, name: str) -> Json:
         return {"model": model, **named(system), "tools": [tool(name)] if name else []}
@@ -230,7 +251,14 @@ GEMINI = Wire(
         lambda name: {"functionDeclarations": [{"name": name}]},
     ),
 )
-WIRES = (ANTHROPIC, CHAT, RESPONSES, GEMINI)
+CONVERSE = Wire(
+    "bedrock_converse",
+    "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    _converse,
+    _converse_head,
+)
+WIRES = (ANTHROPIC, CHAT, RESPONSES, GEMINI, CONVERSE)
 
 
 def large(id: str) -> str:
