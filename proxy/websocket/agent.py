@@ -25,8 +25,9 @@ from websockets.server import ServerProtocol
 
 from proxy.headers import Pair
 from proxy.websocket import library
-from proxy.websocket.ends import ABNORMAL, INTERNAL, RESTART
+from proxy.websocket.ends import ABNORMAL, INTERNAL, NO_STATUS, RESTART
 from proxy.websocket.library import CLOSE_SECONDS, DEFLATE, QUEUED, QUIET, WINDOW_BITS, close
+from proxy.websocket.sides import ended
 
 log = logging.getLogger("holdfast.websocket")
 
@@ -67,7 +68,7 @@ class AgentSocket(Connection):
     def begin(self, scope: Scope) -> None:
         """A request asks for a WebSocket; `scope` is its, with type `websocket`. The library sees what is its own."""
         own = [(name.decode("ascii"), value.decode("latin-1")) for name, value in scope["headers"] if _own(name)]
-        request = Request("/", Headers(own))
+        request = Request("/", Headers(own), protocol=f"HTTP/{scope['http_version']}")
         self.protocol.receive_data(request.serialize())
         if not self.protocol.events_received():  # a line of it is longer than the library reads
             response = self._handshake.reject(431, "the handshake's headers are too long\n")
@@ -175,8 +176,8 @@ def _own(name: bytes) -> bool:
 
 
 def _disconnected(closed: ConnectionClosed) -> Message:
-    """`detail`: why this side ended it, where it did."""
-    message = {"type": "websocket.disconnect", "code": ABNORMAL, "reason": ""}
-    if closed.rcvd is not None and closed.rcvd_then_sent is not False:
-        return {**message, "code": closed.rcvd.code, "reason": closed.rcvd.reason}
-    return {**message, "detail": closed.sent.reason if closed.sent else ""}
+    """`detail`, which ASGI does not have: why this side ended it, where it did."""
+    end = ended(closed)
+    code = ABNORMAL if end.close is None else end.close.code or NO_STATUS
+    reason = end.close.reason if end.close else ""
+    return {"type": "websocket.disconnect", "code": code, "reason": reason, "detail": end.detail}

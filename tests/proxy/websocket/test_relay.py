@@ -469,6 +469,17 @@ async def test_an_agent_that_talks_before_it_is_answered_is_hung_up_on() -> None
 
 
 @scenario
+async def test_http_1_0_has_no_websockets() -> None:
+    async with upstream() as up, proxy(to(up.url)) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        key = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        writer.write(b"GET /v1/responses HTTP/1.0\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n" + key)
+        writer.write(b"\r\n")
+        assert (await reader.read())[9:12] in (b"400", b"505") and not up.requests
+        writer.close()
+
+
+@scenario
 async def test_more_connections_than_allowed_are_refused() -> None:
     async with upstream() as up, proxy(to(up.url), connections=2) as running:
         async with agent(running.port), agent(running.port):
