@@ -64,8 +64,9 @@ class StrictProtocol(HttpToolsProtocol):
         self._wait_for_head(HEAD_SECONDS)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._cased.append((name, value))
+        if self._in_head:  # or a field behind the last chunk, a second `authorization` say, joins them
+            super().on_header(name, value)
+            self._cased.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._head_is_in()

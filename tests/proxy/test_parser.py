@@ -135,3 +135,19 @@ async def test_requests_sent_without_waiting_are_answered_in_order() -> None:
                 assert (await client.reply()).status == 200
         lines = [seen.line for seen in up.requests]
         assert lines == [b"POST /v1/messages?n=%d HTTP/1.1" % number for number in range(5)]
+
+
+@pytest.mark.parametrize("target", [b"/v1/messages", b"/v1/files"])
+@scenario
+async def test_what_follows_the_last_chunk_becomes_no_header(target: bytes) -> None:
+    head = b"POST %b HTTP/1.1\r\nhost: a\r\nx-api-key: k\r\ntransfer-encoding: chunked\r\n\r\n" % target
+    trailers = b"x-api-key: other\r\ncontent-type: text/html\r\nx-holdfast-policy: off\r\n"
+    async with upstream(json_answer()) as up, proxy(Upstream("anthropic", up.url)) as running:
+        async with agent(running.port) as client:
+            await client.send(head + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n" + request())
+            for _ in range(2):
+                assert (await client.reply()).status == 200
+        trailed, following = up.requests
+        assert trailed.body == b"{}" and trailed.values(b"x-api-key") == [b"k"]
+        assert not trailed.values(b"content-type")
+        assert following.body == b"{}"
