@@ -91,6 +91,8 @@ class RawTransport(AiohttpTransport):
             )
             # aiohttp would resend GET, PUT and DELETE by itself when a kept connection turns out dead
             self.client._retry_connection = False
+            # nor would it send the first of `X-A: 1` and `x-a: 2`
+            self.client._prepare_headers = CIMultiDict  # type: ignore[method-assign,assignment]
         return self.client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -32,7 +32,7 @@ async def ask(port: int, *sent: bytes, method: bytes = b"POST") -> Reply:
 @scenario
 async def test_a_request_that_is_not_edited_is_the_same_bytes_upstream() -> None:
     extra = (
-        b"X-Api-Key: k\r\nAccept: */*\r\nx-a: 1\r\nX-B: 2\r\nx-a: 3\r\n"
+        b"X-Api-Key: k\r\nAccept: */*\r\nx-a: 1\r\nX-B: 2\r\nx-a: 3\r\nX-A: 4\r\n"
         b"cookie: a=1\r\ncookie: b=2\r\nx-\xc3\xa9: no\r\n".replace(b"x-\xc3\xa9: no\r\n", b"x-utf: \xc3\xa9\r\n")
     )
     async with upstream(json_answer()) as up, proxy(Upstream("anthropic", up.url)) as running:
