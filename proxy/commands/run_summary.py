@@ -11,6 +11,8 @@ from typing import Any
 from metrics.tally import ModelTally, Tally
 from proxy.tables import BOLD, PLAIN, WIDTH, render
 
+SHADOW = "shadow"
+"""The reason of whatever a policy in that mode decides."""
 NO_LOG = "none: its folder cannot be written to"
 
 
@@ -93,7 +95,11 @@ def report(ran: Ran, *, colour: bool = False) -> str:
 def _head(ran: Ran) -> str:
     models = ran.tally.models.values()
     if not models:
-        return "holdfast: no request came through"
+        other = ran.tally.other + ran.tally.refused
+        came = (
+            f"{_many(other, 'request')}, none that asks a model for an answer" if other else "no request came through"
+        )
+        return f"holdfast: {came}"
     sessions = len({name for names in ran.sessions.values() for name in names})
     return (
         f"holdfast: {_many(sum(model.requests for model in models), 'request')}"
@@ -133,6 +139,12 @@ def _totals(tally: Tally) -> Iterator[str]:
         yield f"unknown   {_many(unreported, 'answer')} without reported usage, in no figure above"
     if failed := sum(model.failed for model in models):
         yield f"errors    {_many(failed, 'request')} answered with an error"
+    yield from _refused(tally)
+
+
+def _refused(tally: Tally) -> Iterator[str]:
+    if tally.refused:
+        yield f"refused   {_many(tally.refused, 'request')} before any upstream; the log says why"
 
 
 def _cost(models: Collection[ModelTally]) -> Iterator[str]:
@@ -164,6 +176,8 @@ def _done(tally: Tally) -> Iterator[str]:
         )
     if kept := applied(tally, "stabilize"):
         yield f"replayed  {_many(kept, 'message')} in the bytes of their first sending"
+    if planned := sum(n for (_, verdict, why), n in tally.turns.items() if (verdict, why) == ("applied", SHADOW)):
+        yield f"shadow    {_many(planned, 'request')} would have been edited; all went out as they came"
     yield from _listed("deferred", _waits(tally), "requests on which masking would not have paid: ")
     losses = {cause: f"{tokens(lost)} tokens ({tally.losses[cause]}x)" for cause, lost in tally.lost.most_common()}
     yield from _listed("lost", losses, "cached tokens: ")
@@ -172,7 +186,9 @@ def _done(tally: Tally) -> Iterator[str]:
 
 
 def _waits(tally: Tally) -> dict[str, str]:
-    found = {reason: n for (_, verdict, reason), n in tally.turns.most_common() if verdict == "deferred"}
+    found = {
+        reason: n for (_, verdict, reason), n in tally.turns.most_common() if verdict == "deferred" and reason != SHADOW
+    }
     return {reason: str(n) for reason, n in found.items()}
 
 
@@ -197,13 +213,11 @@ def _where(ran: Ran) -> Iterator[str]:
 
 
 def _silence(ran: Ran) -> Iterator[str]:
-    other = ran.tally.other + ran.tally.refused
-    if other:
-        yield f"({_many(other, 'other request')}, none that asks a model for an answer)"
-    yield f"Does `{plain(ran.agent)}` read one of these? {ran.hint}".rstrip()
-    yield from _listed("set", dict.fromkeys(ran.given, ""), f"for {ran.base}: ")
-    if ran.elsewhere:
-        yield ran.elsewhere
+    if not ran.tally.other and not ran.tally.refused:
+        yield f"Does `{plain(ran.agent)}` read one of these?"
+        yield from _listed("set", dict.fromkeys(ran.given, ""), f"for {ran.base}: ")
+        yield from filter(None, (ran.hint, ran.elsewhere))
+    yield from _refused(ran.tally)
     yield f"log       {ran.log or NO_LOG}"
 
 
@@ -212,7 +226,7 @@ def applied(tally: Tally, kind: str) -> int:
     return sum(
         edits
         for (of, verdict, reason), edits in tally.edits.items()
-        if of == kind and verdict == "applied" and reason != "shadow"
+        if of == kind and verdict == "applied" and reason != SHADOW
     )
 
 

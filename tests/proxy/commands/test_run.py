@@ -133,9 +133,9 @@ def test_a_url_of_the_users_own_becomes_the_upstream_and_is_said_in_one_line(tmp
     assert targets == ["/gateway/v1/models?x=1"]
     first, *summary = answer.stderr.splitlines()
     assert first == f"holdfast: `OPENAI_BASE_URL` is yours: upstream `openai` is {gateway.url}/gateway"
-    assert summary[:2] == [
-        "holdfast: no request came through",
-        "(1 other request, none that asks a model for an answer)",
+    assert summary == [
+        "holdfast: 1 request, none that asks a model for an answer",
+        "log       ~/.local/state/holdfast/run.log",
     ]
     assert CANARY not in answer.stderr
 

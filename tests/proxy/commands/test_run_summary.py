@@ -113,8 +113,20 @@ def test_a_difference_is_said_either_way(actual: float, direct: float, said: str
 
 
 def test_what_a_policy_in_shadow_would_have_done_was_not_done() -> None:
-    text = report(ran(*answered(SONNET, 1, 1, 1), Planned(SONNET, "mask", "applied", "shadow", 12, 40_000)))
-    assert "masked" not in text and "originals" not in text
+    planned = Planned(SONNET, "mask", "applied", "shadow", 12, 40_000), Planned(SONNET, "mask", "deferred", "shadow", 3)
+    text = report(ran(*answered(SONNET, 1, 1, 1), *planned))
+    assert "shadow    1 request would have been edited; all went out as they came" in text
+    assert "masked" not in text and "originals" not in text and "deferred" not in text
+
+
+def test_what_was_refused_here_is_said() -> None:
+    refused = Relayed(Traffic(), 413, stream=False)
+    said = "refused   1 request before any upstream; the log says why"
+    assert said in report(ran(*answered(SONNET, 1, 1, 1), refused))
+    assert report(ran(refused)).splitlines()[:2] == [
+        "holdfast: 1 request, none that asks a model for an answer",
+        said,
+    ]
 
 
 def test_state_in_memory_has_nothing_to_read_back() -> None:
@@ -127,13 +139,19 @@ def test_a_run_without_a_request_says_so_and_what_to_do() -> None:
     text = report(ran(hint="It has a hint.", elsewhere="Try this."))
     assert text == (
         "holdfast: no request came through\n"
-        "Does `claude` read one of these? It has a hint.\n"
+        "Does `claude` read one of these?\n"
         "set       for http://127.0.0.1:4242: ANTHROPIC_BASE_URL, OPENAI_BASE_URL\n"
+        "It has a hint.\n"
         "Try this.\n"
         "log       ~/.local/state/holdfast/run.log"
     )
-    asked = report(ran(Relayed(Traffic("anthropic"), 200, stream=False), Relayed(Traffic(), 404, stream=False)))
-    assert "(2 other requests, none that asks a model for an answer)" in asked
+
+
+def test_where_other_requests_came_the_agent_does_use_the_proxy() -> None:
+    text = report(ran(*[Relayed(Traffic("anthropic"), 200, stream=False)] * 2, hint="It has a hint."))
+    assert text == (
+        "holdfast: 2 requests, none that asks a model for an answer\nlog       ~/.local/state/holdfast/run.log"
+    )
 
 
 def test_long_lists_go_on_on_the_next_line() -> None:
