@@ -147,6 +147,8 @@ class Through:
 
     def faults(self) -> Iterator[str]:
         yield from self.run.faults()
+        if len(self.turns) != self.run.steps:
+            yield f"{len(self.turns) + 1} requests left the client, {self.run.steps + 1} arrived"
         for turn in self.turns:
             yield from turn.faults()
         if self.passed:
@@ -213,7 +215,7 @@ def is_main(client: Client, method: str, target: str, body: bytes) -> bool:
 def turns(client: Client, exchanges: Sequence[Exchange], arrived: Sequence[Record]) -> list[Turn]:
     """What the client sent, beside what arrived."""
     main = [each for each in exchanges if is_main(client, each.method, each.target, each.body)]
-    both = pairwise(zip(main, arrived, strict=True))
+    both = pairwise(zip(main, arrived, strict=False))
     return [
         Turn(
             number=number,

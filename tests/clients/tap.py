@@ -57,7 +57,7 @@ class Tap:
     wires: list[Wire] = field(default_factory=list)
 
     def exchanges(self) -> list[Exchange]:
-        """In order of arrival; a request that was not answered to its end is left out."""
+        """In order of arrival; a request without an answer is left out."""
         return sorted((exchange for wire in self.wires for exchange in _read(wire)), key=lambda exchange: exchange.time)
 
 
@@ -147,7 +147,8 @@ def _requests(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, h11.Re
 
 
 def _answer(client: h11.Connection) -> h11.Response | None:
+    """The head of an answer, which is read as far as it goes: Codex leaves when it has the event that it waits for."""
     head = None
     while isinstance(event := client.next_event(), h11.Response | h11.InformationalResponse | h11.Data):
         head = event if isinstance(event, h11.Response) else head
-    return head if isinstance(event, h11.EndOfMessage) else None
+    return head

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -67,23 +68,34 @@ def test_the_tap_hears_each_request_of_a_connection_as_it_was_sent() -> None:
     assert heard[0].headers["content-length"] == str(len(ANSWER))
 
 
+def test_the_tap_hears_a_request_whose_answer_was_cut_short() -> None:
+    with raw_upstream() as upstream, tapped(upstream.url) as tap:
+        with socket.create_connection(("127.0.0.1", int(tap.url.rpartition(":")[2])), 10) as client:
+            client.sendall(b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody")
+            wait_until(lambda: tap.wires and tap.wires[0].received)
+        (wire,) = tap.wires
+        wire.received = [(0.0, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-holdfast-turn: 1\r\n\r\n2\r\nab")]
+        (heard,) = tap.exchanges()
+    assert (heard.body, heard.status, heard.headers["x-holdfast-turn"]) == (b"body", 200, "1")
+
+
 @pytest.mark.parametrize("compression", ["deflate", None])
 def test_the_tap_hears_each_message_of_a_websocket(compression: Any) -> None:
     said = ["short", json.dumps({"long": "word " * 50_000}), "short"]
 
-    def echo(socket: ServerConnection) -> None:
-        for message in socket:
-            socket.send(message)
+    def echo(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(message)
 
     with serve(echo, "127.0.0.1", 0, max_size=None) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         with tapped(f"http://127.0.0.1:{server.socket.getsockname()[1]}") as tap:
             url = tap.url.replace("http", "ws") + "/v1/responses"
-            with connect(url, compression=compression, max_size=None, proxy=None) as socket:
+            with connect(url, compression=compression, max_size=None, proxy=None) as client:
                 for message in said:
-                    socket.send([message[:3], message[3:]])  # in fragments
-                    assert socket.recv(10) == message
+                    client.send([message[:3], message[3:]])  # in fragments
+                    assert client.recv(10) == message
             heard = tap.exchanges()
         server.shutdown()
         thread.join(10)
