@@ -9,8 +9,9 @@ from functools import partial
 
 import msgspec
 
-from policies.core.conversation import Kind, Role
+from policies.core.conversation import Head, Kind, Role
 from policies.core.usage import Usage
+from proxy.dialects import Count
 from proxy.dialects.canonical import marked, unmarked
 from proxy.dialects.heads import Fields, Layout, pick, read_head
 from proxy.dialects.images import anthropic_image_tokens
@@ -34,13 +35,14 @@ from proxy.dialects.parts import (
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Reader, Source, first, reported, total
 from proxy.dialects.view import Parts, View
+from proxy.errors import DialectError
 
 # Not `/threads/ID/messages` (OpenAI Assistants), not `/messages/count_tokens` or `/messages/batches`; on Vertex not the
-# model `count-tokens`. On Bedrock the model's id names the vendor, but for profiles that somebody made.
+# model `count-tokens`. On Bedrock a model's id names its vendor; a profile's does not, so there the body decides.
 _PATH = re.compile(
     r"""(?: (?:^|/)messages/?
           | publishers/anthropic/models/(?!count-tokens:)[^/]+:(?:streamR|r)awPredict
-          | /model/[^/]*anthropic\.[^/]*/invoke(?:-with-response-stream)?
+          | /model/[^/]*(?:anthropic\.|application-inference-profile)[^/]*/invoke(?:-with-response-stream)?
         )(?:\?|$)""",
     re.VERBOSE,
 )
@@ -172,6 +174,12 @@ _LAYOUT = Layout(
 )
 
 
+def _heading(rest: bytes, path: str, count: Count) -> Head:
+    if "/model/" in path and b'"anthropic_version"' not in rest:  # which Bedrock demands of Anthropic's format
+        raise DialectError("another_format")
+    return read_head(_LAYOUT, rest, path, count)
+
+
 def _normalise(usage: object) -> Usage:
     """Here `input_tokens` leaves out what was read and written; tokens of a compaction step are not counted."""
     read, write = first(usage, "cache_read_input_tokens"), first(usage, "cache_creation_input_tokens")
@@ -210,7 +218,7 @@ ANTHROPIC_MESSAGES = View(
     list_key="messages",
     recognises=lambda path: _PATH.search(path) is not None and _THREAD.search(path) is None,
     parts=_parts,
-    heading=partial(read_head, _LAYOUT),
+    heading=_heading,
     reported=partial(reported, _SOURCE),
     usage_reader=partial(Reader, _SOURCE),
     error=_error,

@@ -36,7 +36,9 @@ from proxy.dialects.usages import Reader, Source, first, reported, total
 from proxy.dialects.view import Parts, View
 
 _CONVERSE = re.compile(r"/model/[^/]+/converse(?:-stream)?(?:\?|$)")
-_INVOKE = re.compile(r"/model/(?![^/]*anthropic\.)[^/]+/invoke(?:-with-response-stream)?(?:\?|$)")
+_INVOKE = re.compile(
+    r"/model/(?![^/]*(?:anthropic\.|application-inference-profile))[^/]+/invoke(?:-with-response-stream)?(?:\?|$)"
+)
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 _FILES = frozenset({"document", "video", "audio"})
