@@ -349,6 +349,22 @@ def test_a_stop_lets_the_turn_in_flight_finish_and_then_closes(theatre: Stage, t
         run(conversation(proxy))
 
 
+def test_a_stop_that_runs_out_of_patience_closes_all_the_same(theatre: Stage, tmp_path: Path) -> None:
+    theatre.simulate(script((), Answer(text="on")), load_profiles(), faults=fault_on(0, Fault(hang=True)))
+
+    async def conversation(proxy: Holdfast) -> None:
+        async with agent(proxy.url) as caller:
+            await caller.socket.send(json.dumps({"type": "response.create", "model": MODEL, "input": [user("x")]}))
+            await asyncio.sleep(0.5)
+            proxy.process.terminate()
+            with pytest.raises(ConnectionClosed) as closed:
+                await caller.socket.recv()
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
+
+    with holdfast(tmp_path, theatre.urls, environ={"HOLDFAST_DRAIN": "1s"}) as proxy:
+        run(conversation(proxy))
+
+
 @pytest.mark.skipif(not CAPTURE.exists(), reason="../shared/captures is not there: what the real Codex sent")
 def test_what_codex_sent_passes_byte_for_byte_and_is_followed(theatre: Stage, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in gzip.open(CAPTURE, "rt", encoding="utf-8")]
