@@ -112,7 +112,7 @@ class RawTransport(AiohttpTransport):
             response.status,
             headers=list(response.raw_headers),
             stream=RawStream(response),
-            extensions={"reason_phrase": (response.reason or "").encode("latin-1", "replace")},
+            extensions={"reason_phrase": (response.reason or "").encode("utf-8", "surrogateescape")},
         )
 
 

@@ -82,7 +82,7 @@ async def test_connection_headers_and_those_it_nominates_stay_on_their_connectio
 @scenario
 async def test_an_answers_head_keeps_reason_order_case_and_duplicates() -> None:
     head = (
-        b"HTTP/1.1 429 Slow Down Please\r\nServer: x\r\nSet-Cookie: a=1; Path=/\r\nX-Thing: 1\r\n"
+        b"HTTP/1.1 429 Slow D\xc3\xb6wn \xff\r\nServer: x\r\nSet-Cookie: a=1; Path=/\r\nX-Thing: 1\r\n"
         b"set-cookie: b=2\r\nDate: never\r\nContent-Type: application/json\r\ncontent-length: 2\r\n"
     )
     async with upstream(answering(head + b"\r\n{}")) as up, proxy(Upstream("anthropic", up.url)) as running:
