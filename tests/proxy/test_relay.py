@@ -36,6 +36,31 @@ async def test_each_chunk_arrives_before_the_next_is_sent() -> None:
         assert seen == [b'data: {"input_tokens":%d}\n\n' % number for number in range(5)]
 
 
+@pytest.mark.parametrize("target", [b"/v1/messages", b"/v1/files"])
+@scenario
+async def test_what_comes_byte_by_byte_passes_whole_in_both_directions(target: bytes) -> None:
+    stream = b'data: {"input_tokens":7}\r\n\r\n'
+
+    async def script(wire: Wire) -> None:
+        await wire.send(STREAM)
+        for byte in stream:
+            await wire.chunk(bytes([byte]))
+        await wire.send(b"0\r\n\r\n")
+
+    head = b"POST %b HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n" % target
+    sent = head + b"".join(b"1\r\n%c\r\n" % byte for byte in b'{"model":"m"}') + b"0\r\n\r\n"
+    async with upstream(script) as up, proxy(Upstream("anthropic", up.url)) as running, agent(running.port) as client:
+        for byte in sent:
+            await client.send(bytes([byte]))
+            await asyncio.sleep(0)
+        reply = await client.reply()
+        assert reply.whole and reply.body == stream
+        assert up.requests[0].body == b'{"model":"m"}'
+        if target == b"/v1/messages":
+            await running.driver.settling.wait()
+            assert running.driver.settled == [(Usage(input=7), 200)]
+
+
 @scenario
 async def test_an_answers_head_arrives_before_its_first_chunk() -> None:
     async def script(wire: Wire) -> None:
