@@ -39,7 +39,7 @@ CAST = ROOT / "docs" / "run.cast"
 PAGE = ROOT / "docs" / "run.md"
 BEGIN, END = "<!-- recording:begin -->", "<!-- recording:end -->"
 
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-4-6"
 PORT = 9000
 KEY = "sk-fake-key-of-a-recording"
 ROWS, COLUMNS = 36, 80

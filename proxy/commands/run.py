@@ -177,11 +177,14 @@ def _say(ran: Ran, args: Namespace, environ: Mapping[str, str]) -> None:
         text = json.dumps(document(ran))
     else:
         text = report(ran, colour=not args.output and wants_colour(sys.stderr, environ))
-    if args.output:
-        Path(args.output).write_text(text + "\n", encoding="utf-8")
-        return
-    with suppress(OSError):  # nobody reads it any more; the status is the agent's all the same
-        print(text, file=sys.stderr, flush=True)
+    try:
+        if args.output:
+            Path(args.output).write_text(text + "\n", encoding="utf-8")
+        else:
+            print(text, file=sys.stderr, flush=True)
+    except OSError as error:  # the status is the agent's all the same
+        with suppress(OSError):
+            complain(f"holdfast: the summary cannot be written: {(error.strerror or 'unknown reason').lower()}")
 
 
 def _read_back(args: Namespace) -> str:

@@ -148,6 +148,20 @@ def test_with_an_agent_that_is_killed_or_asks_nothing_the_status_is_its_own(tmp_
     assert max(map(len, answer.stderr.splitlines())) <= WIDTH
 
 
+@pytest.mark.slow
+def test_a_summary_that_cannot_be_written_leaves_the_status_alone(tmp_path: Path) -> None:
+    answer = holdfast(tmp_path, "--output", str(tmp_path), "--", "sh", "-c", "exit 5")
+    assert answer.returncode == 5
+    assert answer.stderr == "holdfast: the summary cannot be written: is a directory\n"
+    (tmp_path / "closed").touch()
+    with (tmp_path / "closed").open("rb") as closed:
+        command = [sys.executable, "-m", "proxy.cli", "run", "--", "sh", "-c", "exit 6"]
+        process = subprocess.run(
+            command, cwd=ROOT, env=environment(tmp_path, {}), stderr=closed, timeout=60, check=False
+        )
+    assert process.returncode == 6
+
+
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [
