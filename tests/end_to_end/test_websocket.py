@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -363,6 +364,29 @@ def test_a_stop_that_runs_out_of_patience_closes_all_the_same(theatre: Stage, tm
 
     with holdfast(tmp_path, theatre.urls, environ={"HOLDFAST_DRAIN": "1s"}) as proxy:
         run(conversation(proxy))
+
+
+@pytest.mark.filterwarnings("ignore:connect\\(\\) must be used:DeprecationWarning")  # how openai 3.54 calls websockets
+def test_the_openai_sdk_holds_the_same_conversation_direct_and_through(theatre: Stage, tmp_path: Path) -> None:
+    def conversation(url: str) -> list[Any]:
+        events: list[Any] = []
+        with openai.OpenAI(api_key="k", base_url=f"{url}/v1") as client, client.responses.connect() as socket:
+            fields: Event = {}
+            for number in range(3):
+                socket.response.create(model=MODEL, input=[user(words(number))], store=False, **fields)  # type: ignore[list-item]
+                for event in socket:
+                    events.append(event.model_dump())
+                    if event.type == "response.completed":
+                        fields = {"previous_response_id": event.response.id}
+                        break
+        return events
+
+    theatre.simulate(script((), Answer(text="on")), load_profiles())
+    direct = conversation(theatre.urls["openai"])
+    records = theatre.simulate(script((), Answer(text="on")), load_profiles())
+    with holdfast(tmp_path, theatre.urls) as proxy:
+        assert conversation(proxy.url) == direct
+        assert counted(proxy.settled(3)) == billed(records)
 
 
 @pytest.mark.skipif(not CAPTURE.exists(), reason="../shared/captures is not there: what the real Codex sent")
