@@ -157,7 +157,12 @@ class Interceptor:
         try:
             address = await self._reach(request.host, request.port)
         except Unreachable as refused:
-            log.warning("refused with %d: %s", refused.status, refused)
+            log.log(
+                logging.WARNING if refused.status == 403 else logging.INFO,
+                "refused with %d: %s",
+                refused.status,
+                refused,
+            )
             self._turns.observer.refused(refused.status)
             flow.response = http.Response.make(refused.status, f"{refused}\n", TEXT)
         else:
