@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 PACKAGES = ("policies", "metrics", "proxy")
-LOCKS = ("build", "dev", "runtime")
+LOCKS = ("build", "dev", "intercept", "runtime")
 SIZE_LIMIT = 150 * 2**20
 
 # Modules that need an extra, and the distribution's module that they miss without it.
-NEEDS_EXTRA: dict[str, str] = {}
+NEEDS_EXTRA = {f"proxy.intercept.{name}": "mitmproxy" for name in ("addon", "port", "script", "sockets")}
 
 IMPORT_ALL = """
 import importlib, json, sys
