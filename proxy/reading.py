@@ -114,6 +114,8 @@ def _with_leads(head: Head, leads: Sequence[Message]) -> Head:
         system_hash=system,
         tokens=head.tokens + sum(message.tokens for message in leads),
         markers=head.markers + sum(block.marked for block in blocks),
+        long=head.long or any(block.long for block in blocks),
+        markable=bool(blocks) and blocks[-1].markable and not blocks[-1].marked,
     )
 
 

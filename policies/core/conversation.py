@@ -46,6 +46,8 @@ class Block(Struct, frozen=True):
     index: int = 0
     marked: bool = False
     """Carries a cache marker of the client."""
+    long: bool = False
+    """That marker asks for the long time to live."""
     markable: bool = False
     """The provider's rules allow a cache marker here."""
     call_id: str = ""
@@ -94,6 +96,13 @@ class Head(Struct, frozen=True):
     """Cache markers of the client in tools, system and at top level."""
     automatic: bool = False
     """One of them is at top level: the provider moves it behind the last block of each request."""
+    long: bool = False
+    """A marker in tools or system asks for the long time to live."""
+    automatic_long: bool = False
+    markable: bool = False
+    """A marker may be added behind tools and system."""
+    names_cache: tuple[str, ...] = ()
+    """Fields of the request that choose a cache or a server that holds one: "prompt_cache_key", "cache_salt"."""
     stream: bool = False
     max_output: int | None = None
     stand_down: str = ""

@@ -32,6 +32,8 @@ class Index(Struct, frozen=True):
     observations: tuple[Observed, ...] = ()
     ends: tuple[int, ...] = ()
     """Prefixes, in messages, that end at a marker of the client."""
+    long: tuple[int, ...] = ()
+    """Those of them whose marker asks for the long time to live."""
     markers: int = 0
     """How many markers the client has placed."""
     bound: int = -1
@@ -46,12 +48,14 @@ class Index(Struct, frozen=True):
         first = len(self.tokens) - 1
         numbered = list(enumerate(messages, first))
         ends = {end for number, message in numbered for end in _ends(number, message)}
+        long = {end for number, message in numbered for end in _ends(number, message, long=True)}
         calls = dict(self.calls)
         bound = [number for number, message in numbered if any(block.bound for block in message.blocks)]
         return Index(
             (*self.tokens, *accumulate((m.tokens for m in messages[1:]), initial=self.tokens[-1] + messages[0].tokens)),
             (*self.observations, *self._observed(numbered, calls)),
             (*self.ends, *sorted(ends - set(self.ends))),
+            (*self.long, *sorted(long - set(self.long))),
             self.markers + sum(block.marked for message in messages for block in message.blocks),
             bound[-1] if bound else self.bound,
             calls,
@@ -70,6 +74,7 @@ class Index(Struct, frozen=True):
             self.tokens[: count + 1],
             observations,
             (*(end for end in self.ends if end < count), *_end_of(kept)),
+            (*(end for end in self.long if end < count), *_end_of(kept, long=True)),
             self.markers - sum(block.marked for message in gone for block in message.blocks),
             bound,
             self.calls,
@@ -118,12 +123,16 @@ def force_of(placed: Sequence[Placed]) -> Force:
     )
 
 
-def _end_of(messages: Sequence[Message]) -> tuple[int, ...]:
+def _end_of(messages: Sequence[Message], *, long: bool = False) -> tuple[int, ...]:
     """The whole of these messages, where a marker of the client ends it."""
-    marked = bool(messages) and any(block.marked for block in messages[-1].blocks[-1:])
+    marked = bool(messages) and any(_counts(block, long) for block in messages[-1].blocks[-1:])
     return (len(messages),) if marked else ()
 
 
-def _ends(number: int, message: Message) -> list[int]:
+def _ends(number: int, message: Message, *, long: bool = False) -> list[int]:
     """Prefixes that end at a marked block of this message; in the middle of a message its start counts."""
-    return [number + (block is message.blocks[-1]) for block in message.blocks if block.marked]
+    return [number + (block is message.blocks[-1]) for block in message.blocks if _counts(block, long)]
+
+
+def _counts(block: Block, long: bool) -> bool:
+    return block.marked and (block.long or not long)

@@ -27,6 +27,14 @@ class Ledger(Struct, frozen=True):
     rents: tuple[tuple[Anchor, int], ...] = ()
     output_usd: float = 0.0
     """Output cost so far, as reported; part of both sides."""
+    markers_usd: float = 0.0
+    """What the markers that Holdfast added have cost so far above `direct_usd`, edits left aside; negative: saved."""
+    pauses: int = 0
+    """Gaps between turns so far that only an entry with the long time to live outlasts."""
+    absences: int = 0
+    """Gaps that none outlasts."""
+    rewrites: int = 0
+    """Turns so far that did not go on from what was last sent."""
 
 
 class Sent(Struct, frozen=True):
@@ -44,6 +52,12 @@ class Sent(Struct, frozen=True):
     """Prefixes that the provider has written, by how many messages they hold (0: the head alone), ascending."""
     explicit: tuple[int, ...] = ()
     """Those of them written at a marker that Holdfast placed, ascending."""
+    long: tuple[int, ...] = ()
+    """Those of them written with the long time to live, ascending."""
+    bare: tuple[int, ...] | None = None
+    """Prefixes that the client's own markers would have written; None: the same as `entries`."""
+    key: str = ""
+    """The `prompt_cache_key` that Holdfast added."""
 
 
 class Record(Struct, frozen=True):
@@ -72,6 +86,8 @@ class Record(Struct, frozen=True):
     ledger: Ledger
     last: Sent
     mode: str = "enforce"
+    said: dict[str, bytes] = {}
+    """Canonical JSON of "tools", "system" and "parameters", of those in which this turn differs from its parent."""
 
 
 class Lineage(Struct, frozen=True):
@@ -95,17 +111,6 @@ class Lineage(Struct, frozen=True):
     """`common` covers all that was last sent; False: the client changed or dropped some of it."""
     changed: str = ""
     """What the client changed in the head: "model", "tools", "system", "parameters", or nothing."""
-
-
-class Outcome(Struct, frozen=True):
-    """What became of a turn, known only afterwards."""
-
-    status: int
-    input: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    output: int | None = None
-    cost_usd: float = 0.0
 
 
 def root_hash(tenant: bytes, dialect: str, upstream: str) -> PrefixHash:

@@ -3,10 +3,11 @@
 Metrics, logs, headers, `explain`, `replay` and the inspector all read this one value.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 
+from policies.core.divergence import Difference
 from policies.core.edits import Arithmetic, Decision, Placed
 from policies.core.lineage import Ledger, Sent
 
@@ -24,12 +25,31 @@ Cause = Literal[
 ]
 
 
+HEAD = -1
+"""In place of a message's index: the end of tools and system."""
+
+MarkerReason = Literal["head", "stable", "tail", "lookback", "cut", "frontier"]
+"""head: tools and system, shared by sessions. stable: as far as the client has repeated its history. tail: the
+newest message. lookback: where the last entry ends, too far back to be found. cut: what this turn's edit leaves
+unchanged. frontier: where the next edit may begin."""
+
+
+PLACE = 80
+"""Characters shown of a place in one line."""
+
+
 class Marker(Struct, frozen=True):
     """A cache marker to place: block `block` of message `message` (indices into this request)."""
 
     message: int
     block: int
     long: bool = False
+    reason: MarkerReason = "cut"
+
+    @property
+    def prefix(self) -> int:
+        """The prefix, in messages, that it ends."""
+        return self.message + 1
 
 
 class Loss(Struct, frozen=True):
@@ -37,6 +57,15 @@ class Loss(Struct, frozen=True):
 
     cause: Cause
     tokens: int
+
+
+class Break(Struct, frozen=True):
+    """Where what is sent first differs from what the provider was sent before, and whose doing it is."""
+
+    cause: Cause
+    party: str
+    """"client", or the rule of Holdfast: the kind of its edits."""
+    where: Difference
 
 
 class Plan(Struct, frozen=True):
@@ -49,6 +78,8 @@ class Plan(Struct, frozen=True):
     waiting: tuple[Placed, ...] = ()
     """What was proposed and not applied."""
     markers: tuple[Marker, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
+    """Top-level fields to add to the request, each a name and a text."""
     replayed: tuple[int, ...] = ()
     """Messages sent in the bytes of their first sending."""
     prefix: str = "kept"
@@ -56,6 +87,8 @@ class Plan(Struct, frozen=True):
     achievable_tokens: int = 0
     """What can be read by the provider's rules (estimate). Of a past that was never seen, nothing is promised."""
     losses: tuple[Loss, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    """The first change of each party, the client's first."""
     actual_usd: float = 0.0
     """Input cost of this turn by the model's rules, as sent (estimate)."""
     direct_usd: float = 0.0
@@ -69,8 +102,19 @@ class Plan(Struct, frozen=True):
         return tuple(decision for decision in self.decisions if decision.verdict == "applied")
 
     def summary(self) -> str:
-        """The short form for a header: `applied=mask:3; removed=12034; prefix=kept`."""
-        counts = {"mask": len(self.applied), "stabilize": len(self.replayed)}
+        """The short form for a header: `applied=mask:3; removed=12034; prefix=broken:system_changed@system[1].text`."""
+        counts = {
+            "mask": len(self.applied),
+            "stabilize": len(self.replayed),
+            "breakpoints": len(self.markers) + len(self.members),
+        }
         applied = ",".join(f"{kind}:{count}" for kind, count in counts.items() if count) or "none"
         removed = self.sent.received_tokens - self.sent.tokens
-        return f"applied={applied}; removed={removed}; prefix={self.prefix}"
+        return f"applied={applied}; removed={removed}; prefix={self.prefix}{self._place()}"
+
+    def _place(self) -> str:
+        """Where the break stands that the prefix names. Keys of JSON are the client's: what is no plain text is `?`."""
+        causes = {found.cause: found.where.place for found in self.breaks}
+        place = causes.get(cast(Cause, self.prefix.removeprefix("broken:")), "")
+        plain = "".join(char if "!" <= char <= "~" and char not in ";,@" else "?" for char in place)
+        return f"@{plain[:PLACE]}" if plain else ""

@@ -64,6 +64,12 @@ class Dialect(Protocol):
         """The message with a cache marker on block `index`; `long` asks for the long time to live."""
         ...
 
+    def mark_head(self, rest: bytes, long: bool) -> tuple[int, int, bytes]:
+        """Start, end and new bytes of the value in `rest` that ends tools and system, with a cache marker.
+
+        Raises DialectError where none may stand there."""
+        ...
+
     def usage(self, body: bytes) -> Usage | None:
         """Usage of a complete JSON answer; None where none is reported."""
         ...

@@ -12,8 +12,8 @@ import msgspec
 from policies.core.conversation import Head, Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects import Count
-from proxy.dialects.canonical import marked, unmarked
-from proxy.dialects.heads import Fields, Layout, pick, read_head
+from proxy.dialects.canonical import lasting, marked, unmarked
+from proxy.dialects.heads import Fields, Layout, head_ending, pick, read_head
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.parts import (
     CALL_TOKENS,
@@ -23,6 +23,7 @@ from proxy.dialects.parts import (
     call,
     compact,
     contents,
+    last_part,
     leftovers,
     media,
     observation,
@@ -119,6 +120,7 @@ def _server_result(item: Object, path: Path) -> Part:
         path=path,
         mark=path,
         marked=marked(item),
+        long=lasting(item),
         call_id=string(item, "tool_use_id"),
         failed=item.get("is_error") is True,
     )
@@ -162,6 +164,18 @@ def _in_prompt(tool: object) -> bool:
     return pick(tool, "defer_loading") is not True
 
 
+def _ending(fields: Fields) -> Path | None:
+    """The last block of `system`, else the last tool that is in the prompt; the API takes no marker on blank text."""
+    system = fields.get("system")
+    if isinstance(system, str) and system.strip():
+        return ("system",)
+    if system:
+        return last_part(system, ("system",), frozenset({"text"}))
+    tools = fields.get("tools")
+    shown = [place for place, tool in enumerate(tools) if _in_prompt(tool)] if isinstance(tools, list) else []
+    return ("tools", shown[-1]) if shown and not fields.get("mcp_servers") else None
+
+
 _LAYOUT = Layout(
     tools=("tools", "mcp_servers"),
     system=("system",),
@@ -169,6 +183,7 @@ _LAYOUT = Layout(
     max_output=("max_tokens",),
     stand_down=_stand_down,
     in_prompt=_in_prompt,
+    ending=_ending,
     also=("thread", "context_management", "compaction"),
     streams=lambda path: ":streamRawPredict" in path or path.endswith("/invoke-with-response-stream"),
 )
@@ -224,4 +239,5 @@ ANTHROPIC_MESSAGES = View(
     error=_error,
     message_tokens=4,
     marker=_marker,
+    ending=partial(head_ending, _LAYOUT),
 )

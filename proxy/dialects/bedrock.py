@@ -1,7 +1,7 @@
 """Amazon Bedrock: the Converse API, and what is measured of models invoked in formats of their own.
 
 Rules of this room: tables and small readers, the view does the rest. In Converse a part has no `type`: its
-only key says what it is, and a cache point is a part of its own behind what it ends. Holdfast adds none.
+only key says what it is, and a cache point is a part of its own behind what it ends.
 Source: the model of bedrock-runtime 2023-09-30 in botocore 1.44. Claude invoked in Anthropic's format is
 read by that dialect.
 """
@@ -13,8 +13,8 @@ import msgspec
 
 from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
-from proxy.dialects.canonical import is_marker
-from proxy.dialects.heads import Fields, Layout, integer, pick, read_head
+from proxy.dialects.canonical import is_marker, lasting
+from proxy.dialects.heads import Fields, Layout, head_ending, integer, pick, read_head
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.measured import measured
 from proxy.dialects.parts import (
@@ -52,7 +52,7 @@ def _parts(message: Object) -> Parts:
     parts: list[Part] = []
     for place, item in enumerate(listed):
         if parts and is_marker(item):
-            parts[-1] = msgspec.structs.replace(parts[-1], marked=True)
+            parts[-1] = msgspec.structs.replace(parts[-1], marked=True, long=lasting(item))
         else:
             parts.append(_read(item, ("content", place)))
     return role, [*observed(role, parts, listed), *leftovers(message, frozenset({"role", "content"}))]
@@ -63,19 +63,20 @@ def _read(item: object, path: Path) -> Part:
         return opaque(item, path)
     ((kind, inner),) = item.items()
     if kind == "text" and isinstance(inner, str):
-        return text(item, path, markable=False)
+        return text(item, path, markable=True)
     if not isinstance(inner, dict):
         return opaque(item, path)
-    path = (*path, kind)
+    inside = (*path, kind)
     if kind == "toolUse":
-        return call(inner, string(inner, "name"), inner.get("input"), path, call_id=string(inner, "toolUseId"))
+        made = call(inner, string(inner, "name"), inner.get("input"), inside, call_id=string(inner, "toolUseId"))
+        return msgspec.structs.replace(made, mark=path)
     if kind == "toolResult":
         failed = inner.get("status") == "error"
-        return observation(inner, path, "content", call_id=string(inner, "toolUseId"), error=failed)
+        return observation(inner, inside, "content", call_id=string(inner, "toolUseId"), error=failed, mark=path)
     if kind == "reasoningContent":
-        return _reasoning(inner, path)
+        return _reasoning(inner, inside)
     if kind == "image":
-        return media(item, anthropic_image_tokens(pick(inner, "source.bytes")), path)
+        return media(item, anthropic_image_tokens(pick(inner, "source.bytes")), path, markable=True)
     return media(item, _FILE_TOKENS, path) if kind in _FILES else opaque(item, path)
 
 
@@ -95,6 +96,19 @@ def _stand_down(fields: Fields) -> str:
     return "context_management" if pick(fields, "additionalModelRequestFields.context_management") else ""
 
 
+def _marker(long: bool) -> bytes:
+    return b'"cachePoint":{"type":"default"%b}' % (b',"ttl":"1h"' if long else b"")
+
+
+def _ending(fields: Fields) -> Path | None:
+    """The last part of `system`, else the last tool. What a guard reads is left alone."""
+    system, tools = fields.get("system"), pick(fields, "toolConfig.tools")
+    if isinstance(system, list) and system:
+        last = system[-1]
+        return ("system", len(system) - 1) if isinstance(last, dict) and string(last, "text").strip() else None
+    return ("toolConfig", "tools", len(tools) - 1) if isinstance(tools, list) and tools else None
+
+
 _LAYOUT = Layout(
     tools=("toolConfig.tools",),
     system=("system",),
@@ -111,6 +125,7 @@ _LAYOUT = Layout(
     also=("promptVariables",),
     count_tools=lambda tools: sum(not is_marker(tool) for tool in tools),
     streams=lambda path: path.endswith("/converse-stream"),
+    ending=_ending,
 )
 
 
@@ -163,6 +178,9 @@ BEDROCK_CONVERSE = View(
     usage_reader=partial(Reader, _CONVERSED),
     error=_error,
     message_tokens=4,
+    marker=_marker,
+    beside=True,
+    ending=partial(head_ending, _LAYOUT),
 )
 
 BEDROCK_INVOKE = measured("bedrock_invoke", _INVOKE, _INVOKED, _error)

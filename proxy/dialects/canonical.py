@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 MARKERS = frozenset({"cache_control", "prompt_cache_breakpoint", "cachePoint"})
+_LONG_LIVES = frozenset({"1h", "12h"})  # Anthropic and Bedrock; OpenAI Responses
 _NESTED = frozenset({"content", "output"})  # the keys of a block under which further blocks stand
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _EXACT = 2.0**53  # below it a float that is whole is exactly that integer
@@ -83,6 +84,19 @@ def marked(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     return any(value.get(key) is not None for key in MARKERS) or any(marked(value.get(key)) for key in _NESTED)
+
+
+def lasting(value: object) -> bool:
+    """Whether one of the markers that `marked` finds asks for the long time to live."""
+    if isinstance(value, list):
+        return any(map(lasting, value))
+    if not isinstance(value, dict):
+        return False
+    return any(_asks_long(value.get(key)) for key in MARKERS) or any(lasting(value.get(key)) for key in _NESTED)
+
+
+def _asks_long(marker: object) -> bool:
+    return isinstance(marker, dict) and marker.get("ttl") in _LONG_LIVES
 
 
 def _object(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

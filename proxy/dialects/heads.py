@@ -13,11 +13,25 @@ from msgspec import Raw, Struct
 
 from policies.core.conversation import Head
 from proxy.dialects import Count
-from proxy.dialects.canonical import as_blocks, canonical, decode, digest, identity, marked, raw_identity, unmarked
+from proxy.dialects.canonical import (
+    as_blocks,
+    canonical,
+    decode,
+    digest,
+    identity,
+    lasting,
+    marked,
+    raw_identity,
+    unmarked,
+)
+from proxy.dialects.slices import Path
 from proxy.errors import DialectError
 
 Fields = Mapping[str, object]
 """The decoded top-level fields of a request that a dialect asked for."""
+
+_NAME_CACHES = ("prompt_cache_key", "prompt_cache_options", "cache_salt")
+"""Top-level fields by which a client chooses a cache, or how it is used (OpenAI, Mistral, xAI; vLLM)."""
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)|/model/([^/?]+)/")
 _rest = msgspec.json.Decoder(dict[str, Raw])
@@ -40,9 +54,12 @@ class Layout(Struct, frozen=True):
     streams: Callable[[str], bool] = lambda path: False
     """Whether the path alone asks for a stream."""
 
+    ending: Callable[[Fields], Path | None] = lambda fields: None
+    """The value behind which tools and system end, if it may carry a cache marker."""
+
     def top_level(self) -> set[str]:
         dotted = (*self.tools, *self.system, *self.parameters, *self.max_output, *self.also)
-        return {name.partition(".")[0] for name in dotted} | {"model", "stream", "cache_control"}
+        return {name.partition(".")[0] for name in dotted} | {"model", "stream", "cache_control", *_NAME_CACHES}
 
 
 def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
@@ -63,10 +80,19 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
         tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
         markers=_markers(tools) + _markers([fields.get(name) for name in layout.system]) + automatic,
         automatic=automatic,
+        long=lasting([*tools, *(fields.get(name) for name in layout.system)]),
+        automatic_long=automatic and lasting({"cache_control": fields["cache_control"]}),
+        markable=layout.ending(fields) is not None,
+        names_cache=tuple(name for name in _NAME_CACHES if fields.get(name) is not None),
         stream=fields.get("stream") is True or layout.streams(path),
         max_output=next(filter(None, (integer(pick(fields, name)) for name in layout.max_output)), None),
         stand_down=layout.stand_down(fields),
     )
+
+
+def head_ending(layout: Layout, rest: bytes) -> Path | None:
+    """Where in a request the value stands that ends tools and system; None where none may carry a marker."""
+    return layout.ending(_fields(layout, rest))
 
 
 def pick(fields: object, dotted: str) -> object:

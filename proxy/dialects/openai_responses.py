@@ -171,6 +171,7 @@ _LAYOUT = Layout(
         "service_tier",
         "prompt_cache_key",
         "prompt_cache_options.mode",
+        "cache_salt",
     ),
     max_output=("max_output_tokens",),
     stand_down=_stand_down,

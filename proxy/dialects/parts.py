@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from policies.core.conversation import Kind, Role
-from proxy.dialects.canonical import MARKERS, as_blocks, canonical, marked, unmarked
+from proxy.dialects.canonical import MARKERS, as_blocks, canonical, lasting, marked, unmarked
 from proxy.dialects.failures import failed
 from proxy.dialects.slices import Path
 from proxy.dialects.untyped import is_observation
@@ -48,6 +48,8 @@ class Part(Struct, frozen=True):
     mark: Path | None = None
     """The object, or the string to become one, that may carry a cache marker."""
     marked: bool = False
+    long: bool = False
+    """Marked for the long time to live."""
     call_id: str = ""
     tool: str = ""
     failed: bool = False
@@ -70,14 +72,16 @@ def compact(value: object) -> str:
 
 def opaque(value: object, path: Path = (), *, bound: bool = False) -> Part:
     """Something this dialect does not know: kept as it is, counted as its JSON."""
-    return Part(Kind.OPAQUE, unmarked(value), compact(value), path=path, marked=marked(value), bound=bound)
+    carries, long = marked(value), lasting(value)
+    return Part(Kind.OPAQUE, unmarked(value), compact(value), path=path, marked=carries, long=long, bound=bound)
 
 
 def text(item: Object, path: Path, *, markable: bool, bound: bool = False) -> Part:
     """A part that is plain text. Providers refuse a marker on blank text."""
     words = string(item, "text", "refusal")
     mark = path if markable and words.strip() else None
-    return Part(Kind.TEXT, unmarked(item), words, path=path, mark=mark, marked=marked(item), bound=bound)
+    carries, long = marked(item), lasting(item)
+    return Part(Kind.TEXT, unmarked(item), words, path=path, mark=mark, marked=carries, long=long, bound=bound)
 
 
 def reasoning(item: object, thoughts: object, path: Path = ()) -> Part:
@@ -92,6 +96,7 @@ def reasoning(item: object, thoughts: object, path: Path = ()) -> Part:
         extra=sealed,
         path=path,
         marked=marked(item),
+        long=lasting(item),
         bound=any(signatures),
     )
 
@@ -115,6 +120,7 @@ def call(
         path=path,
         mark=path if markable else None,
         marked=marked(item),
+        long=lasting(item),
         call_id=call_id,
         tool=tool,
         bound=bound,
@@ -124,7 +130,8 @@ def call(
 def media(item: Object, tokens: int, path: Path, *, markable: bool = False) -> Part:
     """An image, a sound, a document: counted by a rule of the provider's."""
     mark = path if markable else None
-    return Part(Kind.MEDIA, unmarked(item), extra=tokens, path=path, mark=mark, marked=marked(item))
+    carries, long = marked(item), lasting(item)
+    return Part(Kind.MEDIA, unmarked(item), extra=tokens, path=path, mark=mark, marked=carries, long=long)
 
 
 def contents(content: object, path: Path, text_type: str, read: Read) -> list[Part]:
@@ -168,6 +175,7 @@ def observation(
         content=(*path, key) if plain else None,
         mark=mark,
         marked=marked(item) or marked(content),
+        long=lasting(item) or lasting(content),
         call_id=call_id,
         tool=tool,
         failed=error or failed(words),
@@ -200,7 +208,7 @@ def ending_marked(parts: list[Part], message: Object) -> list[Part]:
     """A marker on the message itself (OpenRouter, LiteLLM) counts for its last part."""
     if not parts or all(message.get(key) is None for key in MARKERS):
         return parts
-    return [*parts[:-1], msgspec.structs.replace(parts[-1], marked=True)]
+    return [*parts[:-1], msgspec.structs.replace(parts[-1], marked=True, long=lasting({key: message.get(key) for key in MARKERS}))]
 
 
 def observed(role: Role, parts: list[Part], whole: object) -> list[Part]:

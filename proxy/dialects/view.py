@@ -16,7 +16,7 @@ from policies.core.usage import Usage
 from proxy.dialects import Count, UsageReader
 from proxy.dialects.canonical import canonical, decode, identity, raw_identity
 from proxy.dialects.parts import Object, Part, opaque
-from proxy.dialects.slices import Path, find_value, object_slices, replace_value
+from proxy.dialects.slices import Path, find_value, object_slices
 from proxy.errors import DialectError
 
 _FIRST_LINE = 80  # characters kept of an observation's first line
@@ -45,6 +45,10 @@ class View:
     """The type of a text part in user content."""
     marker: Callable[[bool], bytes] | None = None
     """The cache marker as a JSON member; None where the provider has none."""
+    beside: bool = False
+    """A marker is an element of its own, behind the one that it ends (Bedrock Converse)."""
+    ending: Callable[[bytes], Path | None] = lambda rest: None
+    """Where the value stands that ends tools and system, if it may carry a marker."""
 
     def head(self, rest: bytes, path: str, count: Count) -> Head:
         return self.heading(rest, path, count)
@@ -79,13 +83,23 @@ class View:
             raise DialectError("not_markable")
         return self._with_member(raw, part.mark, self.marker(long))
 
+    def mark_head(self, rest: bytes, long: bool) -> tuple[int, int, bytes]:
+        path = self.ending(rest)
+        if self.marker is None or path is None:
+            raise DialectError("not_markable")
+        start, end = find_value(rest, path)
+        return start, end, self._marked(rest[start:end], self.marker(long))
+
     def _with_member(self, raw: bytes, path: Path, member: bytes) -> bytes:
         start, end = find_value(raw, path)
-        value = raw[start:end]
+        return raw[:start] + self._marked(raw[start:end], member) + raw[end:]
+
+    def _marked(self, value: bytes, member: bytes) -> bytes:
+        if self.beside:
+            return b"%b,{%b}" % (value, member)
         if value.startswith(b'"'):
-            block = b'[{"type":"%b","text":%b,%b}]' % (self.text_type.encode(), value, member)
-            return replace_value(raw, path, block)
-        return raw[:start] + _joined(value, member) + raw[end:]
+            return b'[{"type":"%b","text":%b,%b}]' % (self.text_type.encode(), value, member)
+        return _joined(value, member)
 
     def _read(self, raw: bytes) -> Parts:
         try:
@@ -109,6 +123,7 @@ def _block(part: Part, index: int, count: Count) -> Block:
         tokens=part.extra + (count(words) if words else 0),
         index=index,
         marked=part.marked,
+        long=part.long,
         markable=part.mark is not None,
         call_id=part.call_id,
         tool=part.tool,
