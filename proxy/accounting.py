@@ -1,8 +1,6 @@
 """From what the driver and a front end saw to metrics: which events a plan, an answer, a fault make.
 
-Rules of this room: words and arithmetic only. What the provider reported is never mixed with what was
-estimated: an estimate is scaled to the reported size before the two are compared, and what then
-remains unread is the provider's to explain, not hidden. Costs of models without dollars stay out.
+Rules of this room: words only; what a turn lost was reckoned before. Costs of models without dollars stay out.
 """
 
 from collections import Counter
@@ -28,9 +26,7 @@ from policies.core.usage import Usage
 from proxy import exchange
 from proxy.counting import traffic_of
 from proxy.exchange import Settled
-
-TOLERANCE = 0.02
-"""Share of the input by which an estimate may exceed a reported read before it is called unexplained."""
+from proxy.reckoning import Reckoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,8 @@ def accounted(settled: Settled) -> Iterator[Event]:
     yield from _edits(traffic, planned.plan, planned.mode)
     yield from _sizes(traffic, planned)
     yield from _measured(traffic, settled.usage, _sent(planned))
-    if settled.usage is not None and planned.mode != "shadow" and settled.status < 400:
-        yield from _cache(traffic, planned.plan, settled.usage)
+    if settled.reckoned is not None:
+        yield from _cache(traffic, settled.reckoned)
     if settled.actual is not None and settled.direct is not None and planned.seen.profile.unit == "usd":
         yield Costed(traffic, "actual", settled.actual)
         yield Costed(traffic, "direct", max(0.0, settled.direct))
@@ -105,17 +101,9 @@ def _measured(traffic: Traffic, usage: Usage | None, estimate: int | None) -> It
         )
 
 
-def _cache(traffic: Traffic, plan: Plan, usage: Usage) -> Iterator[Event]:
+def _cache(traffic: Traffic, reckoned: Reckoned) -> Iterator[Event]:
     """What could be read, what was lost by known causes, and what the provider did not read all the same."""
-    if not usage.input or usage.cache_read is None or not plan.sent.tokens:
-        return
-    scale = usage.input / plan.sent.tokens
-    achievable = round(min(plan.achievable_tokens * scale, usage.input))
-    yield Achievable(traffic, achievable)
-    for loss in plan.losses:
+    yield Achievable(traffic, reckoned.achievable)
+    for loss in reckoned.losses:
         cause = Cause(loss.cause)
-        yield CacheLost(traffic, cause, usual_party(cause), round(loss.tokens * scale))
-    unread = achievable - usage.cache_read
-    if unread > TOLERANCE * usage.input:
-        cause = Cause.PROVIDER_UNEXPLAINED
-        yield CacheLost(traffic, cause, usual_party(cause), unread)
+        yield CacheLost(traffic, cause, usual_party(cause), loss.tokens)

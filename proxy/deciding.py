@@ -23,6 +23,7 @@ from policies.mask import Mask
 from policies.policy import Policy
 from policies.routes import mask_for
 from proxy.archive import Archive
+from proxy.diverging import breaks, said
 from proxy.errors import StoreError
 from proxy.lineages import Place
 from proxy.memo import Memo, Turn
@@ -108,6 +109,7 @@ def decide(case: Case, *, new: bool = True) -> Plan:
 async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:
     """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
     final, body, turn = await _committed(case, decided)
+    final = replace(final, breaks=breaks(case.seen, case.lineage, case.place.retry or case.place.parent, final))
     return final, body, turn or _remember(case, final)
 
 
@@ -196,8 +198,9 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
         keys=case.seen.trail.keys,
         rewritten=case.rewritten,
         markers=decided.markers,
+        said={**(case.place.parent.said if case.place.parent else {}), **record.said},
     )
-    case.rooms.memo.record(case.seen.trail, turn, case.place.parent)
+    case.rooms.memo.record(case.seen.tree, case.seen.trail, turn, case.place.parent)
     return turn
 
 
@@ -223,6 +226,7 @@ def _record(case: Case, decided: Plan) -> Record:
         ledger=decided.ledger,
         last=decided.sent,
         mode=case.mode,
+        said=said(seen, case.place.parent),
     )
 
 

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from policies.core.lineage import Lineage, Outcome, Record
+from policies.core.lineage import Lineage, Record, Sent
+from policies.core.outcome import Outcome
 from policies.core.plan import Plan
 from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
@@ -27,7 +28,9 @@ from proxy.errors import DialectError, StoreError
 from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
 from proxy.reading import Reader, Seen
+from proxy.reckoning import Reckoned, reckon
 from proxy.store import Store
+from proxy.storytelling import story_of
 
 log = logging.getLogger("holdfast.exchange")
 
@@ -64,6 +67,8 @@ class Planned:
     mode: Mode
     plan: Plan
     turn: Turn
+    before: Sent | None = None
+    """What the provider saw last on this lineage."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,6 +98,8 @@ class Settled:
     actual: float | None = None
     direct: float | None = None
     """What it would have cost without Holdfast: as reported, plus what the plan says its edits changed."""
+    reckoned: Reckoned | None = None
+    """What the cache gave and lost; None where that is not known, or nothing was sent as planned."""
 
 
 class Witness(Degraded, Protocol):
@@ -175,8 +182,11 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     lineage = lineage_at(seen, place, tenant, request.session, mode)
     case = Case(context, seen, place, lineage, policy, mode, request.body, now, _rewritten(seen, place, lineage))
     decided, body, turn = await commit(case, decide(case))
-    planned = Planned(tenant, seen, policy, mode, decided, turn)
-    return Prepared(request, body, _headers(turn.record, decided, mode), planned=planned)
+    planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last)
+    headers = _headers(turn.record, decided, mode)
+    if decided.losses:
+        log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
+    return Prepared(request, body, headers, planned=planned)
 
 
 def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
@@ -216,7 +226,7 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
     if usage is not None:
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
-    await _persist(context, planned, usage, status, settled.actual or 0.0)
+    await _persist(context, planned, _outcome(settled, planned))
 
 
 def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:
@@ -224,7 +234,9 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
         return Settled(prepared, usage, status)
     profile = planned.seen.profile
     actual = input_cost(profile, usage) + output_cost(profile, usage)
-    return Settled(prepared, usage, status, actual, actual + _saved(planned, usage.input))
+    sent = planned.mode != "shadow" and status < 400
+    reckoned = reckon(planned.plan, profile, usage) if sent else None
+    return Settled(prepared, usage, status, actual, actual + _saved(planned, usage.input), reckoned)
 
 
 def _saved(planned: Planned, reported: int) -> float:
@@ -235,15 +247,34 @@ def _saved(planned: Planned, reported: int) -> float:
     return (planned.plan.direct_usd - planned.plan.actual_usd) * reported / max(1, sent.tokens)
 
 
-async def _persist(context: Context, planned: Planned, usage: Usage | None, status: int, cost: float) -> None:
+def _outcome(settled: Settled, planned: Planned) -> Outcome:
+    request, usage = settled.prepared.request, settled.usage or Usage()
+    story = story_of(planned.plan, planned.seen, planned.turn.record.turn, planned.before, settled.reckoned)
+    return Outcome(
+        settled.status,
+        usage.input,
+        usage.cache_read,
+        usage.cache_write,
+        usage.output,
+        settled.actual or 0.0,
+        settled.direct,
+        replace(
+            story,
+            agent=request.agent,
+            upstream=request.upstream,
+            dialect=request.dialect.name,
+            policy=planned.policy.name,
+        ),
+    )
+
+
+async def _persist(context: Context, planned: Planned, outcome: Outcome) -> None:
     turn = planned.turn
     try:
         async with asyncio.timeout(PATIENCE):
             if not turn.stored:
                 kept = await context.store.put(replace(turn.record, ledger=turn.ledger))
                 turn.keep(kept, planned.seen.conversation.messages)
-            seen = usage or Usage()
-            outcome = Outcome(status, seen.input, seen.cache_read, seen.cache_write, seen.output, cost)
             await context.store.put_outcome(planned.tenant, turn.record.key, outcome)
     except (StoreError, TimeoutError) as error:
         log.warning("a turn cannot be kept; after a restart its lineage begins one turn earlier: %s", error)

@@ -22,6 +22,10 @@ STORE_PATIENCE = 2.0
 """Seconds for a read that should take less than a millisecond."""
 
 
+COMPARED = 32
+"""Messages of each side that are compared where two requests part."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Place:
     """Where a request stands."""
@@ -165,12 +169,25 @@ def _attach(seen: Seen, begin: int, end: int, chain: Sequence[Record]) -> None:
     if begin == end:
         return
     record = chain[-1]
-    turn = Turn(record, _in_force(seen.trail.messages, chain), record.ledger, stored=True)
+    said = {name: text for link in chain for name, text in link.said.items()}
+    turn = Turn(record, _in_force(seen.trail.messages, chain), record.ledger, stored=True, said=said)
+    if record.count == end:
+        turn.end = seen.trail.nodes[end - 1]
+    else:
+        turn.beyond = _messages(chain)[end : end + COMPARED]
     for node in seen.trail.nodes[begin:end]:
         node.tips.pop(turn.head, None)
         node.tips[turn.head] = turn
-    if record.count == end:
-        seen.trail.nodes[end - 1].turns[record.key] = turn
+    if turn.end is not None:
+        turn.end.turns[record.key] = turn
+
+
+def _messages(chain: Sequence[Record]) -> tuple[bytes, ...]:
+    """The messages of the last request of a chain, as first sent."""
+    messages: list[bytes] = []
+    for link in chain:
+        messages[link.base :] = link.sent
+    return tuple(messages)
 
 
 def _further(seen: Seen, common: int, later: Sequence[Record], memo: Memo, count: Count) -> tuple[int, int]:

@@ -11,7 +11,7 @@ It must not know what an edit is for, nor any wire format.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TypeVar
@@ -65,6 +65,12 @@ class Turn:
     """The newest turn that continued this one under the same head."""
     markers: tuple[Marker, ...] = ()
     """Placed for the edits that it added; a retry needs them again."""
+    said: Mapping[str, bytes] = field(default_factory=dict)
+    """Canonical JSON of the parts of its head, by name; shared with the turns before as far as it is the same."""
+    end: "Node | None" = None
+    """Where its request ended."""
+    beyond: tuple[bytes, ...] = ()
+    """Of a turn that was restored from the store: messages behind those that this process has met."""
 
     @property
     def head(self) -> HeadKey:
@@ -75,6 +81,16 @@ class Turn:
     def edits(self) -> list[Edit]:
         """In force after this turn."""
         return [placed.edit for placed in self.placed]
+
+    def messages_from(self, common: int, most: int) -> tuple[bytes, ...]:
+        """At most so many messages of its request behind the first `common` ones, as far as they are known."""
+        node, found = self.end, list[bytes]()
+        for _ in range(self.record.count - common):
+            if node is None:
+                return self.beyond[:most]
+            found.append(node.message.raw)
+            node = node.parent
+        return tuple(reversed(found[-most:]))
 
     def keep(self, record: Record, messages: Sequence[Message]) -> None:
         """The store has it. Where another process wrote it first, what that one did counts."""
@@ -221,9 +237,10 @@ class Memo:
             self._keep(tree, whole, added)
         return whole
 
-    def record(self, trail: Trail, turn: Turn, parent: Turn | None) -> None:
+    def record(self, tree: Tree, trail: Trail, turn: Turn, parent: Turn | None) -> None:
         """Attach a turn to the end of its way, as the newest of everything on it."""
-        trail.nodes[-1].turns[turn.record.key] = turn
+        turn.end = trail.nodes[-1]
+        turn.end.turns[turn.record.key] = turn
         begin = 0
         if parent is not None and parent.head == turn.head:
             parent.successor = turn
@@ -232,6 +249,8 @@ class Memo:
         for node in trail.nodes[begin:]:
             node.tips.pop(turn.head, None)
             node.tips[turn.head] = turn
+        if turn.record.said:
+            self._keep(tree, trail, sum(map(len, turn.record.said.values())))
 
     def respell(self, tree: Tree, trail: Trail) -> Trail:
         """The same way after messages got back the bytes of their first sending."""

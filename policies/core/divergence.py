@@ -53,6 +53,14 @@ class Difference(Struct, frozen=True):
     """A redacted excerpt of what the provider holds; empty where there was nothing."""
     after: str
 
+    @property
+    def place(self) -> str:
+        """`system[1].text`, `parameters.tool_choice`, `model`"""
+        if self.segment == "model":
+            return "model"
+        listed = "parameters" if self.segment == "parameters" else f"{self.segment}[{self.index}]"
+        return f"{listed}.{self.field}" if self.field else listed
+
 
 class _Place(Struct, frozen=True):
     """Where two values part, and both sides from there."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from policies.core.conversation import Head, Message
+from policies.core.divergence import Prompt
 from policies.core.usage import Usage
 
 Count = Callable[[str], int]
@@ -48,6 +49,14 @@ class Dialect(Protocol):
 
     def message(self, raw: bytes, count: Count) -> Message:
         """One element of the list. Never raises on odd content: what is not recognised is OPAQUE."""
+        ...
+
+    def prompt(self, rest: bytes) -> Prompt:
+        """Tools, system and parameters as values in canonical form, to be compared. Raises DialectError."""
+        ...
+
+    def said(self, raw: bytes) -> object:
+        """One element of the list likewise. Never raises."""
         ...
 
     def original(self, raw: bytes, index: int) -> str:

@@ -13,7 +13,7 @@ from policies.core.conversation import Head, Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects import Count
 from proxy.dialects.canonical import lasting, marked, unmarked
-from proxy.dialects.heads import Fields, Layout, head_ending, pick, read_head
+from proxy.dialects.heads import Fields, Layout, head_ending, pick, read_head, read_prompt
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.parts import (
     CALL_TOKENS,
@@ -234,6 +234,7 @@ ANTHROPIC_MESSAGES = View(
     recognises=lambda path: _PATH.search(path) is not None and _THREAD.search(path) is None,
     parts=_parts,
     heading=_heading,
+    prompting=partial(read_prompt, _LAYOUT),
     reported=partial(reported, _SOURCE),
     usage_reader=partial(Reader, _SOURCE),
     error=_error,

@@ -14,7 +14,7 @@ import msgspec
 from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects.canonical import is_marker, lasting
-from proxy.dialects.heads import Fields, Layout, head_ending, integer, pick, read_head
+from proxy.dialects.heads import Fields, Layout, head_ending, integer, pick, read_head, read_prompt
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.measured import measured
 from proxy.dialects.parts import (
@@ -174,6 +174,7 @@ BEDROCK_CONVERSE = View(
     recognises=lambda path: _CONVERSE.search(path) is not None,
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
+    prompting=partial(read_prompt, _LAYOUT),
     reported=partial(reported, _CONVERSED),
     usage_reader=partial(Reader, _CONVERSED),
     error=_error,

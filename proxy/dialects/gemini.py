@@ -15,7 +15,7 @@ import msgspec
 from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects.failures import failed
-from proxy.dialects.heads import Layout, read_head
+from proxy.dialects.heads import Layout, read_head, read_prompt
 from proxy.dialects.parts import (
     CALL_TOKENS,
     SIGNATURES,
@@ -180,6 +180,7 @@ GEMINI = View(
     recognises=lambda path: _PATH.search(path) is not None,
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
+    prompting=partial(read_prompt, _LAYOUT),
     reported=partial(reported, _SOURCE),
     usage_reader=partial(Reader, _SOURCE),
     error=_error,

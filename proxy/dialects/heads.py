@@ -5,13 +5,14 @@ A field that has no canonical form is known by its bytes, so reading is total.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 import msgspec
 from msgspec import Raw, Struct
 
 from policies.core.conversation import Head
+from policies.core.divergence import Prompt
 from proxy.dialects import Count
 from proxy.dialects.canonical import (
     as_blocks,
@@ -66,9 +67,7 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
     """The head of a request. DialectError where `rest` is no JSON object."""
     fields = _fields(layout, rest)
     tools = [pick(fields, name) or [] for name in layout.tools]
-    seen = [list(filter(layout.in_prompt, listed)) if isinstance(listed, list) else listed for listed in tools]
-    system = [as_blocks(fields.get(name)) or [] for name in layout.system]
-    parameters = {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
+    seen, system, parameters = _seen(layout, tools), _system(layout, fields), _parameters(layout, fields)
     said = [canonical(list(map(unmarked, values))) for values in (seen, system)]
     automatic = fields.get("cache_control") is not None
     return Head(
@@ -95,6 +94,17 @@ def head_ending(layout: Layout, rest: bytes) -> Path | None:
     return layout.ending(_fields(layout, rest))
 
 
+def read_prompt(layout: Layout, rest: bytes) -> Prompt:
+    """Tools, system and parameters as values in canonical form. DialectError where `rest` is no JSON object."""
+    fields = _fields(layout, rest)
+    tools = _seen(layout, [pick(fields, name) or [] for name in layout.tools])
+    return Prompt(
+        tools=tuple(_each(map(unmarked, tools))),
+        system=tuple(_each(map(unmarked, _system(layout, fields)))),
+        parameters=_parameters(layout, fields),
+    )
+
+
 def pick(fields: object, dotted: str) -> object:
     """The value at a dotted name, None where there is none."""
     for name in dotted.split("."):
@@ -114,6 +124,25 @@ def model_of(fields: Fields, path: str) -> str:
         return named
     match = _MODEL_IN_PATH.search(path)
     return unquote(match[1] or match[2]) if match else ""
+
+
+def _seen(layout: Layout, tools: list[object]) -> list[object]:
+    """Of each list of tools those that stand in the prompt."""
+    return [list(filter(layout.in_prompt, listed)) if isinstance(listed, list) else listed for listed in tools]
+
+
+def _system(layout: Layout, fields: Fields) -> list[object]:
+    return [as_blocks(fields.get(name)) or [] for name in layout.system]
+
+
+def _parameters(layout: Layout, fields: Fields) -> dict[str, object]:
+    return {name: unmarked(value) for name in layout.parameters if (value := pick(fields, name)) is not None}
+
+
+def _each(values: Iterable[object]) -> Iterator[object]:
+    """The elements of the lists among these, and whatever is no list as it is."""
+    for value in values:
+        yield from value if isinstance(value, list) else [value]
 
 
 def _fields(layout: Layout, rest: bytes) -> dict[str, object]:

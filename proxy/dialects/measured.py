@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from policies.core.conversation import Head, Role
+from policies.core.divergence import Prompt
 from proxy.dialects import Count
 from proxy.dialects.parts import Object, opaque
 from proxy.dialects.usages import Reader, Source, reported
@@ -24,6 +25,7 @@ def measured(name: str, path: re.Pattern[str], source: Source, error: Callable[[
         recognises=lambda asked: path.search(asked) is not None,
         parts=_parts,
         heading=_heading,
+        prompting=_prompting,
         reported=partial(reported, source),
         usage_reader=partial(Reader, source),
         error=error,
@@ -36,4 +38,8 @@ def _parts(message: Object) -> Parts:
 
 
 def _heading(rest: bytes, path: str, count: Count) -> Head:
+    raise DialectError("measured_only")
+
+
+def _prompting(rest: bytes) -> Prompt:
     raise DialectError("measured_only")

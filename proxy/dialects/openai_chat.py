@@ -11,7 +11,7 @@ import msgspec
 
 from policies.core.conversation import Role
 from policies.core.usage import Usage
-from proxy.dialects.heads import Fields, Layout, pick, read_head
+from proxy.dialects.heads import Fields, Layout, pick, read_head, read_prompt
 from proxy.dialects.parts import (
     Object,
     Part,
@@ -204,6 +204,7 @@ OPENAI_CHAT = View(
     recognises=lambda path: _PATH.search(path) is not None,
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
+    prompting=partial(read_prompt, _LAYOUT),
     reported=partial(reported, _SOURCE),
     usage_reader=partial(Reader, _SOURCE),
     error=openai_error,

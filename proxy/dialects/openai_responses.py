@@ -11,7 +11,7 @@ import msgspec
 
 from policies.core.conversation import Role
 from policies.core.usage import Usage
-from proxy.dialects.heads import Fields, Layout, read_head
+from proxy.dialects.heads import Fields, Layout, read_head, read_prompt
 from proxy.dialects.openai_chat import OPENAI_IMAGE_TOKENS, openai_error
 from proxy.dialects.parts import (
     Object,
@@ -199,10 +199,12 @@ OPENAI_RESPONSES = View(
     recognises=lambda path: _PATH.search(path) is not None,
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
+    prompting=partial(read_prompt, _LAYOUT),
     reported=partial(reported, _SOURCE),
     usage_reader=partial(Reader, _SOURCE),
     error=openai_error,
     message_tokens=3,
+    names=_NAMES,
     text_type="input_text",
     marker=_marker,
 )

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import msgspec
 
 from policies.core.conversation import Block, BlockHash, Head, Kind, Message, Role
+from policies.core.divergence import Prompt
 from policies.core.usage import Usage
 from proxy.dialects import Count, UsageReader
-from proxy.dialects.canonical import canonical, decode, identity, raw_identity
+from proxy.dialects.canonical import canonical, decode, identity, raw_identity, unmarked
 from proxy.dialects.parts import Object, Part, opaque
 from proxy.dialects.slices import Path, find_value, object_slices
 from proxy.errors import DialectError
@@ -35,12 +36,16 @@ class View:
     parts: Callable[[Object], Parts]
     """The role and the parts of one decoded message."""
     heading: Callable[[bytes, str, Count], Head]
+    prompting: Callable[[bytes], Prompt]
+    """Tools, system and parameters as values."""
     reported: Callable[[bytes], Usage | None]
     """Usage of a complete JSON answer."""
     usage_reader: Callable[[], UsageReader]
     error: Callable[[int, str], bytes]
     message_tokens: int
     """Structure around each message."""
+    names: frozenset[str] = frozenset()
+    """Fields of a message that only name it."""
     text_type: str = "text"
     """The type of a text part in user content."""
     marker: Callable[[bool], bytes] | None = None
@@ -61,6 +66,22 @@ class View:
         role, parts = self._read(raw)
         blocks = tuple(_block(part, index, count) for index, part in enumerate(parts))
         return Message(role, blocks, raw, self.message_tokens + sum(block.tokens for block in blocks))
+
+    def prompt(self, rest: bytes) -> Prompt:
+        return self.prompting(rest)
+
+    def said(self, raw: bytes) -> object:
+        """What the hashes of its blocks cover, laid out as on the wire."""
+        try:
+            value = decode(raw)
+        except ValueError:
+            return raw.decode(errors="replace")
+        if not isinstance(value, dict):
+            return value
+        spoken = self.text_type == "input_text" and value.get("role") == "assistant"
+        fields = unmarked(value, "output_text" if spoken else self.text_type)
+        assert isinstance(fields, dict)
+        return {key: item for key, item in fields.items() if item not in (None, [], {}) and key not in self.names}
 
     def original(self, raw: bytes, index: int) -> str:
         return _part(self._read(raw)[1], index).text

@@ -7,7 +7,32 @@ tenant. Faults come out as StoreError. Imports `policies.core`, `proxy.errors` a
 from collections.abc import Sequence
 from typing import Protocol
 
-from policies.core.lineage import Outcome, Record
+from msgspec import Struct
+
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
+
+
+class Session(Struct, frozen=True):
+    """What the client, or the first turn's content, calls one run of an agent."""
+
+    tenant: bytes
+    name: str
+    turns: int
+    last: float
+    """Seconds since the epoch at the start of its newest turn."""
+
+
+class Looked(Protocol):
+    """What a person who may read the whole store looks at: the one place where tenants are not asked for."""
+
+    async def sessions(self, limit: int) -> tuple[Session, ...]:
+        """The sessions used last, newest first."""
+        ...
+
+    async def turns(self, tenant: bytes, session: str) -> tuple[tuple[Record, Outcome | None], ...]:
+        """All turns of a session with what became of them, in the order in which they began."""
+        ...
 
 
 class Store(Protocol):

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
 from proxy.errors import StoreError
 
 if sys.version_info >= (3, 14):  # pragma: no cover

@@ -7,7 +7,9 @@ loop uses it, and nothing here awaits, so every call is whole.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
+from proxy.store import Session
 from proxy.store.bounds import MEGABYTE, Bounds
 from proxy.store.codec import pack
 
@@ -57,6 +59,17 @@ class MemoryStore:
         lineage = self._lineages.get((tenant, root))
         return max(reversed(lineage.records), key=lambda record: record.at) if lineage else None
 
+    async def sessions(self, limit: int) -> tuple[Session, ...]:
+        found: dict[tuple[bytes, str], list[Record]] = {}
+        for record in self._records.values():
+            found.setdefault((record.tenant, record.session), []).append(record)
+        sessions = (Session(*name, len(turns), max(turn.at for turn in turns)) for name, turns in found.items())
+        return tuple(sorted(sessions, key=lambda session: -session.last)[:limit])
+
+    async def turns(self, tenant: bytes, session: str) -> tuple[tuple[Record, Outcome | None], ...]:
+        found = [one for one in self._records.values() if (one.tenant, one.session) == (tenant, session)]
+        return tuple((one, self._outcomes.get((tenant, one.key))) for one in sorted(found, key=lambda one: one.at))
+
     async def put(self, record: Record) -> Record:
         kept = self._records.get((record.tenant, record.key))
         if kept is None:
@@ -67,9 +80,11 @@ class MemoryStore:
         return kept
 
     async def put_outcome(self, tenant: bytes, key: bytes, outcome: Outcome) -> None:
-        pack(outcome)
-        if (tenant, key) in self._records:
+        size = len(pack(outcome))
+        if record := self._records.get((tenant, key)):
+            before = self._outcomes.get((tenant, key))
             self._outcomes[tenant, key] = outcome
+            self._grow(record, size - (len(pack(before)) if before else 0))
 
     async def outcome(self, tenant: bytes, key: bytes) -> Outcome | None:
         return self._outcomes.get((tenant, key))
@@ -86,7 +101,10 @@ class MemoryStore:
         lineage = self._lineages.setdefault((record.tenant, record.root), _Lineage(record.at))
         lineage.used = max(lineage.used, record.at)
         lineage.records.append(record)
-        lineage.size += size
+        self._grow(record, size)
+
+    def _grow(self, record: Record, size: int) -> None:
+        self._lineages[record.tenant, record.root].size += size
         self._size += size
         if self._size > self._bounds.max_bytes:
             self._drop(Bounds(self._bounds.max_bytes, max_age=float("inf")), record.at)

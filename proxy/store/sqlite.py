@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
+from proxy.store import Session
 from proxy.store.bounds import MEGABYTE, Bounds
 from proxy.store.codec import decode, encode
 from proxy.store.database import TIMEOUT, Database, Schema, open_database, reading, writing
@@ -32,6 +34,10 @@ SCHEMA = Schema(
                 tenant BLOB NOT NULL, root BLOB NOT NULL, used REAL NOT NULL, bytes INTEGER NOT NULL,
                 PRIMARY KEY (tenant, root)) WITHOUT ROWID""",
             "CREATE INDEX lineages_by_use ON lineages (used, bytes)",
+        ),
+        (  # turns of before have no name here, and are not listed
+            "ALTER TABLE records ADD COLUMN session TEXT",
+            "CREATE INDEX records_by_session ON records (session, tenant, at) WHERE session IS NOT NULL",
         ),
     ),
 )
@@ -63,6 +69,12 @@ class SqliteStore:
 
     async def tip(self, tenant: bytes, root: bytes) -> Record | None:
         return await self.database.run(partial(_tip, tenant, root))
+
+    async def sessions(self, limit: int) -> tuple[Session, ...]:
+        return await self.database.run(partial(_sessions, limit))
+
+    async def turns(self, tenant: bytes, session: str) -> tuple[tuple[Record, Outcome | None], ...]:
+        return await self.database.run(partial(_turns, tenant, session))
 
     async def put(self, record: Record) -> Record:
         return await self.database.run(partial(_put, record))
@@ -137,12 +149,31 @@ def _tip(tenant: bytes, root: bytes, connection: sqlite3.Connection) -> Record |
     return decode(row[0], Record) if row else None
 
 
+def _sessions(limit: int, connection: sqlite3.Connection) -> tuple[Session, ...]:
+    rows = connection.execute(
+        "SELECT tenant, session, count(*), max(at) AS last FROM records WHERE session IS NOT NULL"
+        " GROUP BY session, tenant ORDER BY last DESC LIMIT ?",
+        (limit,),
+    )
+    return tuple(Session(*row) for row in rows)
+
+
+def _turns(tenant: bytes, session: str, connection: sqlite3.Connection) -> tuple[tuple[Record, Outcome | None], ...]:
+    rows = connection.execute(
+        "SELECT records.body, outcomes.body FROM records LEFT JOIN outcomes USING (id)"
+        " WHERE session = ? AND tenant = ? ORDER BY at, id",
+        (session, tenant),
+    )
+    return tuple((decode(body, Record), decode(told, Outcome) if told else None) for body, told in rows)
+
+
 def _put(record: Record, connection: sqlite3.Connection) -> Record:
     body = encode(record)
-    columns = (record.tenant, record.key, record.prefix, record.parent, record.root, record.at, body)
+    session = _text(record.session)
+    columns = (record.tenant, record.key, record.prefix, record.parent, record.root, record.at, body, session)
     with writing(connection):
         added = connection.execute(
-            "INSERT INTO records (tenant, key, prefix, parent, root, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO records (tenant, key, prefix, parent, root, at, body, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
             columns,
         ).rowcount
@@ -153,6 +184,11 @@ def _put(record: Record, connection: sqlite3.Connection) -> Record:
             (kept.tenant, kept.root, record.at, len(body) * added),
         )
     return kept
+
+
+def _text(session: str) -> str:
+    """A name from a header may hold a NUL, which SQLite's own functions take for its end."""
+    return session.replace("\0", "?")
 
 
 def _first(connection: sqlite3.Connection, record: Record) -> Record:
@@ -166,9 +202,17 @@ def _first(connection: sqlite3.Connection, record: Record) -> Record:
 def _put_outcome(tenant: bytes, key: bytes, outcome: Outcome, connection: sqlite3.Connection) -> None:
     body = encode(outcome)
     with writing(connection):
+        row = connection.execute(
+            "SELECT id, root, coalesce(length(outcomes.body), 0) FROM records LEFT JOIN outcomes USING (id)"
+            " WHERE tenant = ? AND key = ?",
+            (tenant, key),
+        ).fetchone()
+        if row is None:
+            return
+        identity, root, before = row
+        connection.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (identity, body))
         connection.execute(
-            "INSERT OR REPLACE INTO outcomes SELECT id, ? FROM records WHERE tenant = ? AND key = ?",
-            (body, tenant, key),
+            "UPDATE lineages SET bytes = bytes + ? WHERE tenant = ? AND root = ?", (len(body) - before, tenant, root)
         )
 
 

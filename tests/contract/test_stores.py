@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
 from proxy.errors import StoreError
 from proxy.store import Store
 from proxy.store.bounds import Bounds

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.core.conversation import Block, Head, Kind, Role
+from policies.core.divergence import Prompt
 from policies.core.usage import Usage
 from proxy.dialects.parts import Object, Part, contents, observation, text
 from proxy.dialects.slices import Path
@@ -37,6 +38,7 @@ def _view(marks: bool = True) -> View:
         recognises=lambda path: path == "/x",
         parts=_parts,
         heading=lambda rest, path, count: HEAD,
+        prompting=lambda rest: Prompt(tools=(rest,)),
         reported=lambda body: Usage(input=1),
         usage_reader=partial(Reader, Source((), (), lambda usage: Usage())),
         error=lambda status, message: b"{}",

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
 from policies.core.profile import Profile
 from proxy.archive import MemoryArchive
 from proxy.dialects import Count

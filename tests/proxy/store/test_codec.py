@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.core.lineage import Outcome, Record
+from policies.core.lineage import Record
+from policies.core.outcome import Outcome
 from proxy.errors import StoreError
 from proxy.store.codec import compress, decode, decompress, encode, pack
 from tests.proxy.store.records import record

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from policies.core.lineage import Outcome
+from policies.core.outcome import Outcome
 from proxy.store.bounds import Bounds
 from proxy.store.memory import MemoryStore
 from tests.proxy.store.records import ALICE, START, record

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.core.lineage import Outcome
+from policies.core.outcome import Outcome
 from proxy.errors import StoreError
 from proxy.store.bounds import Bounds
 from proxy.store.codec import encode

@@ -1,0 +1,102 @@
+"""Where a turn parts from what the provider was sent before, on the client's side and on Holdfast's own.
+
+Rules of this room: nothing is decided here, and nothing is compared where nothing changed, so a turn that
+only grows costs nothing. What is not known any more (a head too large to be kept) is named without excerpts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from msgspec.structs import replace
+
+from policies.core.divergence import Difference, Prompt, Segment, divergence
+from policies.core.lineage import Lineage
+from policies.core.plan import Break, Cause, Plan
+from proxy.dialects.canonical import canonical, decode
+from proxy.lineages import COMPARED
+from proxy.memo import Turn
+from proxy.reading import Seen
+
+KEPT = 1_000_000
+"""Bytes of one part of a head that are kept for a later comparison."""
+
+_CHANGED: Mapping[Segment, Cause] = {
+    "model": "model_changed",
+    "tools": "tools_changed",
+    "system": "system_changed",
+    "parameters": "parameters_changed",
+}
+
+
+def said(seen: Seen, parent: Turn | None) -> dict[str, bytes]:
+    """Canonical JSON of the parts of the head that are not as the turn before said them; empty if not to be kept."""
+    head = seen.conversation.head
+    if parent and parent.said and parent.record.head == (head.tools_hash, head.system_hash, head.parameters_hash):
+        return {}
+    known = parent.said if parent else {}
+    prompt = _prompt(seen)
+    parts = {"tools": prompt.tools, "system": prompt.system, "parameters": prompt.parameters}
+    texts = {name: canonical(part) for name, part in parts.items()}
+    kept = {name: text if len(text) <= KEPT else b"" for name, text in texts.items()}
+    return {name: text for name, text in kept.items() if text != known.get(name)}
+
+
+def breaks(seen: Seen, lineage: Lineage, parent: Turn | None, plan: Plan) -> tuple[Break, ...]:
+    """The first change of each party. Of a cache that time has emptied there is nothing to say."""
+    if parent is None or any(loss.cause == "ttl_expired" for loss in plan.losses):
+        return ()
+    ours = (_edited(seen, plan, loss.cause) for loss in plan.losses if loss.cause.startswith("policy_"))
+    return tuple(filter(None, (_client(seen, lineage, parent), *ours)))
+
+
+def _client(seen: Seen, lineage: Lineage, parent: Turn) -> Break | None:
+    if lineage.changed:
+        segment = cast(Segment, lineage.changed)
+        return Break(_CHANGED[segment], "client", _in_head(seen, segment, parent))
+    if lineage.complete:
+        return None
+    before = parent.messages_from(lineage.common, COMPARED)
+    after = [message.raw for message in seen.trail.messages[lineage.common : lineage.common + COMPARED]]
+    return Break("history_edited", "client", _in_messages(seen, lineage.common, before, after))
+
+
+def _in_head(seen: Seen, segment: Segment, parent: Turn) -> Difference:
+    if segment == "model":
+        return Difference("model", 0, "", "changed", parent.record.model, seen.conversation.head.model)
+    text = parent.said.get(segment)
+    found = text and divergence(_part(segment, decode(text)), _part(segment, getattr(_prompt(seen), segment)))
+    return found or Difference(segment, 0, "", "changed", "", "")
+
+
+def _part(segment: Segment, value: object) -> Prompt:
+    """A prompt of one part."""
+    return replace(Prompt(), **{segment: tuple(value) if isinstance(value, list) else value})
+
+
+def _in_messages(seen: Seen, index: int, before: Sequence[bytes], after: Sequence[bytes]) -> Difference:
+    """Of messages that stand at `index` behind the leading system messages; places are those in the request's list."""
+    sides = (tuple(map(seen.dialect.said, side)) for side in (before, after))
+    found = divergence(*(Prompt(messages=side) for side in sides))
+    place = seen.lead + index
+    return replace(found, index=place + found.index) if found else Difference("messages", place, "", "changed", "", "")
+
+
+def _edited(seen: Seen, plan: Plan, cause: Cause) -> Break | None:
+    """The first block that this turn's edits changed. In the message that holds it earlier edits may stand."""
+    new = {decision.edit.anchor for decision in plan.applied}
+    first = next((placed for placed in plan.in_force if placed.edit.anchor in new), None)
+    if first is None:  # what another replica planned is in force, and it changes nothing here
+        return None
+    here = [placed for placed in plan.in_force if placed.message == first.message]
+    raw = seen.trail.messages[first.message].raw
+    before = tuple((placed.block, placed.edit.text) for placed in here if placed.edit.anchor not in new)
+    after = tuple((placed.block, placed.edit.text) for placed in here)
+    sides = (seen.dialect.replace(raw, edits) for edits in (before, after))
+    where = _in_messages(seen, first.message, *([side] for side in sides))
+    return Break(cause, first.edit.kind, where)
+
+
+def _prompt(seen: Seen) -> Prompt:
+    head = seen.dialect.prompt(seen.cut.rest)
+    leads: Iterator[object] = (seen.dialect.said(bytes(one)) for one in seen.cut.elements[: seen.lead])
+    return replace(head, system=(*head.system, *leads))

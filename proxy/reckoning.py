@@ -1,0 +1,52 @@
+"""What a turn could have read of the provider's cache, what it lost, to what cause, and what that cost.
+
+Rules of this room: pure. What the provider reported is never mixed with what was estimated: an estimate is
+scaled to the reported size before the two are compared, and what then remains unread is the provider's to
+explain, not hidden. A read that is partly there is partly lost.
+"""
+
+from msgspec import Struct
+
+from metrics.loss import Cause, usual_party
+from policies.core.outcome import Lost
+from policies.core.plan import Plan
+from policies.core.profile import MILLION, Profile
+from policies.core.usage import Usage
+
+TOLERANCE = 0.02
+"""Share of the input by which an estimate may exceed a reported read before it is called unexplained."""
+
+
+class Reckoned(Struct, frozen=True):
+    """In tokens at the size that the provider reported."""
+
+    achievable: int
+    losses: tuple[Lost, ...]
+
+
+def reckon(plan: Plan, profile: Profile, usage: Usage) -> Reckoned | None:
+    """None where the provider did not say what it read."""
+    if not usage.input or usage.cache_read is None or not plan.sent.tokens:
+        return None
+    scale = usage.input / plan.sent.tokens
+    achievable = round(min(plan.achievable_tokens * scale, usage.input))
+    found = [(Cause(loss.cause), round(loss.tokens * scale)) for loss in plan.losses]
+    unread = achievable - usage.cache_read
+    if unread > TOLERANCE * usage.input:
+        found.append((Cause.PROVIDER_UNEXPLAINED, unread))
+    parties = {str(each.cause): each.party for each in plan.breaks}
+    price = _price(profile, usage)
+    return Reckoned(
+        achievable,
+        tuple(
+            Lost(cause, parties.get(cause, usual_party(cause)), tokens, tokens * price / MILLION)
+            for cause, tokens in found
+        ),
+    )
+
+
+def _price(profile: Profile, usage: Usage) -> float:
+    """For a million tokens: what they cost above a read. Where nothing was written they were plain input."""
+    prices = profile.prices_for(usage.input or 0)
+    paid = prices.write if prices.write is not None and usage.cache_write else prices.input
+    return paid - prices.read
