@@ -55,7 +55,9 @@ class Sent(Struct, frozen=True):
     long: tuple[int, ...] = ()
     """Those of them written with the long time to live, ascending."""
     bare: tuple[int, ...] | None = None
-    """Prefixes that the client's own markers would have written; None: the same as `entries`."""
+    """Prefixes that the client's own markers would have written without edits; None: the same as `entries`."""
+    marks: tuple[int, ...] = ()
+    """Those that markers of Holdfast would have written besides, had nothing been edited."""
     key: str = ""
     """The `prompt_cache_key` that Holdfast added."""
 

@@ -13,15 +13,20 @@ The rule, in this order:
            whole price) is 2-competitive but buys its first batch too late: agent runs end;
   HORIZON  the saving over the turns to be expected exceeds the price. A run that has lasted t turns
            is expected to last 10 + t/3 more: run lengths have a heavy tail;
-  BOUND    were the run to end right now, it would have cost at most WORST_CASE more than direct.
+  BOUND    were the run to end right now, it would have cost at most WORST_CASE more than unedited.
 
-BOUND, proof: let A and B be the costs so far with and without edits, output included. It holds at
-the start (A = B = 0). A turn without a new edit adds no more to A than to B: it sends what direct
-sends, less what was removed, and reads at least that prefix, since an edit that leaves less than the
-provider caches at all is refused. (Where reads are in steps, what is cut off may differ by up to one
-step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) B after it. So
-A <= (1 + WORST_CASE) B at every turn, in the model's prices. Edits that the model's context limit
-forces are exempt: without them the run would have ended.
+BOUND, proof: let A and U be the costs so far with and without edits, output included, both with the markers
+that Holdfast adds to every turn (markers.py). It holds at the start (A = U = 0). A turn without a new edit adds
+no more to A than to U: it sends what U sends, less what was removed, and reads at least that prefix, since
+an edit that leaves less than the provider caches at all is refused. (Where reads are in steps, what is
+cut off may differ by up to one step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) U after it.
+So A <= (1 + WORST_CASE) U at every turn, in the model's prices. Edits that the model's context limit forces are
+exempt: without them the run would have ended.
+
+STAKE, the same for the markers: let B be the cost so far as the client would have paid it, without edits and
+markers of ours. A fee for what is new on a turn is only paid if U <= (1 + WORST_CASE) B without it, this turn's
+reads included; other markers cost nothing. So U <= (1 + WORST_CASE) B + the fee of one turn, which is
+(w - i) for each token that is new on it. Where the client marks its own messages, U = B or less.
 
 Rules of this room: pure; `now` is an argument. It must not know wire formats or stores.
 """
@@ -30,15 +35,29 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from policies.core.conversation import Conversation
 from policies.core.edits import Anchor, Arithmetic, Decision, Placed
 from policies.core.index import Index
 from policies.core.lineage import Ledger, Lineage, Sent
+from policies.core.markers import chances, counted, marks
 from policies.core.plan import Cause, Loss, Plan
-from policies.core.prefix_cache import entries_after, rounded
-from policies.core.profile import MILLION, Profile
-from policies.core.turn import Option, Turn, direct_usd, facts, first_legal, option_from, saving_usd, size, uncacheable
+from policies.core.prefix_cache import kept, own_entries, rounded
+from policies.core.profile import MILLION, Breakpoints, Profile
+from policies.core.turn import (
+    Option,
+    Turn,
+    direct_usd,
+    facts,
+    first_legal,
+    long_ends,
+    option_from,
+    saving_usd,
+    size,
+    uncacheable,
+    unedited_usd,
+)
 
 RENT_SHARE = 1 / 3
 """Share of the price that forgone savings must reach."""
@@ -63,6 +82,8 @@ class Terms(Struct, frozen=True):
     """Effective context limit in tokens; None takes the profile's."""
     keep_newest: int = 10
     """Observations that stay; where the next edit may begin follows from it."""
+    mark: bool = False
+    """Whether cache markers are added where they pay (the breakpoints policy)."""
 
 
 class _Case(Struct, frozen=True):
@@ -76,7 +97,9 @@ class _Case(Struct, frozen=True):
     ledger: Ledger
     """Rents brought up to this turn."""
     direct: float
-    """This turn's input cost had nothing ever been edited."""
+    """This turn's input cost as the client would have paid it."""
+    unedited: float
+    """The same with the markers that are added whatever is edited."""
     terms: Terms
 
     removed: tuple[int, ...]
@@ -102,9 +125,12 @@ def plan(
     """
     turn = facts(conversation, lineage, profile, now, index)
     legal = first_legal(turn, proposals)
-    ledger = _rents(lineage.ledger, proposals)
+    ledger, direct = _rents(lineage.ledger, proposals), direct_usd(turn)
+    if terms.mark and isinstance(profile.cache, Breakpoints):
+        ledger = counted(ledger, lineage, profile.cache, now)
+        turn = _marked(turn, lineage, ledger, direct)
     removed = (*accumulate((placed.edit.removes for placed in reversed(proposals)), initial=0),)[::-1]
-    case = _Case(turn, lineage, proposals, legal, ledger, direct_usd(turn), terms, removed)
+    case = _Case(turn, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms, removed)
     keep = case.take(len(proposals))
     chosen, reason = _choose(case, keep)
     return _answer(case, keep, chosen, reason, now)
@@ -115,13 +141,20 @@ def horizon(turns: int) -> float:
     return HORIZON_FLOOR + HORIZON_SHARE * turns
 
 
+def _marked(turn: Turn, lineage: Lineage, ledger: Ledger, direct: float) -> Turn:
+    """The turn with the markers that pay whatever is edited."""
+    expected = chances(turn.conversation, lineage.turn, ledger, horizon(lineage.turn))
+    spent = ledger.direct_usd + direct + ledger.output_usd
+    return replace(turn, marks=marks(turn, lineage, expected, direct - ledger.markers_usd + WORST_CASE * spent))
+
+
 def _rents(ledger: Ledger, proposals: Sequence[Placed]) -> Ledger:
     """The ledger with one more turn of rent for each edit that waits, and without those that no longer do."""
     if not proposals:
-        return ledger if not ledger.rents else Ledger(ledger.direct_usd, ledger.actual_usd, (), ledger.output_usd)
+        return ledger if not ledger.rents else replace(ledger, rents=())
     waited = dict(ledger.rents)
     rents = tuple((placed.edit.anchor, _more_rent(waited, placed)) for placed in proposals)
-    return Ledger(ledger.direct_usd, ledger.actual_usd, rents, ledger.output_usd)
+    return replace(ledger, rents=rents)
 
 
 def _more_rent(waited: dict[Anchor, int], placed: Placed) -> int:
@@ -182,8 +215,8 @@ def _refusal(case: _Case, option: Option, expected: float) -> str:
     if expected <= 0:
         return "horizon"
     spent = case.ledger.actual_usd + option.usd + case.ledger.output_usd
-    direct = case.ledger.direct_usd + case.direct + case.ledger.output_usd
-    return "bound" if spent > (1 + WORST_CASE) * direct else ""
+    unedited = case.ledger.direct_usd + case.ledger.markers_usd + case.unedited + case.ledger.output_usd
+    return "bound" if spent > (1 + WORST_CASE) * unedited else ""
 
 
 def _uncacheable(case: _Case, option: Option) -> bool:
@@ -198,8 +231,6 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
     """The plan of a chosen option."""
     turn, ledger = case.turn, case.ledger
     taken = case.proposals[chosen.first :]
-    ours = tuple(marker.message + 1 for marker in chosen.markers)
-    entries, explicit = entries_after(turn.cache.sent, chosen.intact, turn.ends, ours)
     losses = _losses(case, keep, chosen)
     return Plan(
         decisions=_decisions(case, chosen, reason),
@@ -212,13 +243,35 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
         losses=losses,
         actual_usd=chosen.usd,
         direct_usd=case.direct,
-        ledger=Ledger(
-            ledger.direct_usd + case.direct,
-            ledger.actual_usd + chosen.usd,
-            ledger.rents[: chosen.first],
-            ledger.output_usd,
+        ledger=replace(
+            ledger,
+            direct_usd=ledger.direct_usd + case.direct,
+            actual_usd=ledger.actual_usd + chosen.usd,
+            markers_usd=ledger.markers_usd + case.unedited - case.direct,
+            rents=ledger.rents[: chosen.first],
         ),
-        sent=Sent(now, chosen.total, turn.received, _written(turn, taken, entries), entries, explicit),
+        sent=_sent(turn, chosen, taken, now),
+    )
+
+
+def _sent(turn: Turn, chosen: Option, taken: Sequence[Placed], now: float) -> Sent:
+    """What the provider holds once this request has been served."""
+    before = turn.cache.sent or Sent(now, 0, 0)
+    ours, marks = (tuple(marker.prefix for marker in each) for each in (chosen.markers, turn.marks))
+    entries = kept(before.entries, chosen.intact, (*turn.ends, *ours))
+    bare = kept(own_entries(before), turn.cache.intact, turn.ends)
+    found = max((entry for entry in before.entries if entry <= chosen.intact), default=-1) if chosen.read else -1
+    fresh = [end for end in long_ends(turn, chosen.markers) if end > found]
+    return Sent(
+        now,
+        chosen.total,
+        turn.received,
+        _written(turn, taken, entries),
+        entries,
+        explicit=kept(before.explicit, chosen.intact, ours),
+        long=kept(before.long, chosen.intact, fresh),
+        bare=None if bare == entries else bare,
+        marks=kept(before.marks, turn.cache.intact, marks),
     )
 
 

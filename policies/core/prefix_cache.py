@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from policies.core.conversation import Conversation, Kind, Message
 from policies.core.index import Index
 from policies.core.lineage import Sent
@@ -79,16 +81,36 @@ def readable(
             assert_never(rule)
 
 
-def entries_after(
-    sent: Sent | None, intact: int, ends: Sequence[int], ours: Sequence[int] = ()
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(entries, those at our markers) once this request has been served; prefixes beyond `intact` are gone."""
-    kept = [entry for entry in sent.entries if entry <= intact] if sent else []
-    explicit = [entry for entry in sent.explicit if entry <= intact] if sent else []
-    return (
-        tuple(sorted({*kept, *ends, *ours})[-KEPT_ENTRIES:]),
-        tuple(sorted({*explicit, *ours})[-KEPT_ENTRIES:]),
-    )
+def lasting(conversation: Conversation, index: Index) -> tuple[int, ...]:
+    """Those of `boundaries` at which the client asks for the long time to live."""
+    head = conversation.head
+    end = (len(conversation.messages),) if head.automatic_long else ()
+    return tuple(sorted({*((0,) if head.long else ()), *index.long, *end}))
+
+
+def alive(rule: CacheRule, sent: Sent, gap: float) -> Sent | None:
+    """What is left `gap` seconds after a request; None where nothing is."""
+    if gap <= rule.ttl:
+        return sent
+    if not isinstance(rule, Breakpoints) or rule.long_ttl is None or gap > rule.long_ttl or not sent.long:
+        return None
+    left = frozenset(sent.long)
+
+    def those(entries: Sequence[int]) -> tuple[int, ...]:
+        return tuple(entry for entry in entries if entry in left)
+
+    bare, marks = those(own_entries(sent)), those(sent.marks)
+    return replace(sent, entries=sent.long, explicit=those(sent.explicit), bare=bare, marks=marks)
+
+
+def own_entries(sent: Sent) -> tuple[int, ...]:
+    """The entries that the client's own markers would have left."""
+    return sent.entries if sent.bare is None else sent.bare
+
+
+def kept(entries: Sequence[int], intact: int, new: Sequence[int]) -> tuple[int, ...]:
+    """These entries up to `intact`, and the new ones, ascending; the newest only."""
+    return tuple(sorted({*(entry for entry in entries if entry <= intact), *new})[-KEPT_ENTRIES:])
 
 
 def rounded(rule: CacheRule, tokens: int, total: int) -> int:

@@ -1,19 +1,22 @@
 """One turn's facts and what each choice in it costs: the arithmetic under the planner.
 
 Rules of this room: pure, by the model's own rules, in the profile's prices. Tokens are estimates.
-It says what a choice costs, never which one to take.
+It says what a choice costs, never which one to take. With cache markers, what is not read is billed by
+three positions (Anthropic): A the highest entry found, B the last marker with the long time to live behind
+it, C the last marker: B - A is written for long, C - B for short.
 """
 
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from policies.core.conversation import Conversation, Role
 from policies.core.edits import Placed
 from policies.core.index import Force, Index, force_of
 from policies.core.lineage import Lineage, Sent
-from policies.core.plan import Cause, Marker
-from policies.core.prefix_cache import boundaries, readable, rounded
+from policies.core.plan import Cause, Marker, MarkerReason
+from policies.core.prefix_cache import alive, boundaries, lasting, own_entries, readable, rounded
 from policies.core.profile import MILLION, Breakpoints, Profile
 
 
@@ -53,11 +56,32 @@ class Turn(Struct, frozen=True):
     """Tokens of it with the edits in force and no new ones."""
     ends: tuple[int, ...]
     """Prefixes, in messages, at which the client's own request reads and writes."""
+    long: tuple[int, ...] = ()
+    """Those of them that are to live long."""
+    marks: tuple[Marker, ...] = ()
+    """Markers that are added whatever is edited."""
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Prefixes at which the request with these markers reads and writes, ascending."""
+        return tuple(sorted({*self.ends, *(marker.prefix for marker in self.marks)})) if self.marks else self.ends
 
     def behind(self, message: int) -> int:
         """Tokens of `total` from this message to the end."""
         tokens = self.index.tokens
         return tokens[-1] - tokens[message] - self.force.removed_behind(message)
+
+    def front(self, message: int) -> int:
+        """Tokens in front of this message, as received."""
+        return self.conversation.head.tokens + self.index.tokens[message]
+
+    def free_markers(self) -> int:
+        """How many more markers the request may carry."""
+        rule = self.profile.cache
+        if not isinstance(rule, Breakpoints):
+            return 0
+        placed = self.conversation.head.markers + self.index.markers + len(self.marks)
+        return max(0, rule.limit - placed - (1 if rule.automatic else 0))
 
 
 def facts(
@@ -66,17 +90,18 @@ def facts(
     index = index or Index().extended(conversation.messages)
     force = lineage.force or force_of(lineage.placed)
     received = conversation.head.tokens + index.tokens[-1]
-    cache = _cache(conversation, lineage, profile, now)
     ends = boundaries(profile.cache, conversation, index)
-    return Turn(conversation, index, force, profile, cache, received, received - force.total, ends)
+    cache = _cache(conversation, lineage, profile, now, ends)
+    long = lasting(conversation, index)
+    return Turn(conversation, index, force, profile, cache, received, received - force.total, ends, long)
 
 
-def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: float) -> Cache:
+def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: float, ends: Sequence[int]) -> Cache:
     """What can still be cached, and the cause where it is less than what was last sent."""
-    sent = lineage.last
+    if lineage.last is None:
+        return _unseen(conversation, now, ends)
+    sent = alive(profile.cache, lineage.last, now - lineage.last.at)
     if sent is None:
-        return _unseen(conversation, now)
-    if now - sent.at > profile.cache.ttl:
         return Cache(None, 0, "ttl_expired")
     match lineage.changed:
         case "model":
@@ -88,17 +113,22 @@ def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: 
         case "parameters":
             keeps_head = isinstance(profile.cache, Breakpoints) and not profile.cache.automatic
             return Cache(sent if keeps_head else None, 0, "parameters_changed")
+        case _ if sent is not lineage.last:
+            return Cache(sent, lineage.common, "ttl_expired")
         case _:
             return Cache(sent, lineage.common, None if lineage.complete else "history_edited")
 
 
-def _unseen(conversation: Conversation, now: float) -> Cache:
-    """A conversation met for the first time. If it has a past, the provider may hold it: assume that it does."""
+def _unseen(conversation: Conversation, now: float, ends: Sequence[int]) -> Cache:
+    """A conversation met for the first time. If it has a past, the provider may hold it: assume that it does.
+
+    Not where the client's own request asks for no caching: then nobody has written its past.
+    """
     answers = [i for i, message in enumerate(conversation.messages) if message.role is Role.ASSISTANT]
-    if not answers:
+    if not answers or not ends:
         return Cache(None, 0, "cold_start")
     before = answers[-1]
-    return Cache(Sent(now, 0, 0, 0, (0, before)), before, "cold_start")
+    return Cache(Sent(now, 0, 0, 0, (0, before) if ends[-1] else (0,)), before, "cold_start")
 
 
 def option_from(turn: Turn, proposals: Sequence[Placed], first: int, removed: int, keep_newest: int) -> Option:
@@ -107,14 +137,16 @@ def option_from(turn: Turn, proposals: Sequence[Placed], first: int, removed: in
     `keep_newest`: observations that are never proposed.
     """
     intact = min(turn.cache.intact, proposals[first].message) if first < len(proposals) else turn.cache.intact
-    markers = _markers(turn, proposals[first].message, keep_newest) if intact < turn.cache.intact else ()
-    ours = tuple(marker.message + 1 for marker in markers)
+    cuts = _cuts(turn, proposals[first].message, keep_newest) if intact < turn.cache.intact else ()
+    markers = (*turn.marks, *cuts)
+    ours = tuple(marker.prefix for marker in markers)
     total = turn.total - removed
-    upto = _readable(turn, intact, ours)
+    upto = _readable(turn, turn.cache.sent, intact, ours)
     read = 0 if upto is None else rounded(turn.profile.cache, turn.total - turn.behind(upto), total)
-    ends = (*turn.ends, *ours)
-    bounded = size(turn, proposals[first:], max(ends)) if ends else 0
-    return Option(first, intact, read, total, markers, _input_usd(turn, total, read, bounded), bounded, removed)
+    taken = proposals[first:]
+    bounded = _size_at(turn, taken, (*turn.ends, *ours))
+    long = _size_at(turn, taken, long_ends(turn, markers))
+    return Option(first, intact, read, total, markers, input_usd(turn, total, read, bounded, long), bounded, removed)
 
 
 def size(turn: Turn, taken: Sequence[Placed], message: int) -> int:
@@ -122,57 +154,87 @@ def size(turn: Turn, taken: Sequence[Placed], message: int) -> int:
     return turn.total - turn.behind(message) - sum(each.edit.removes for each in taken if each.message < message)
 
 
-def _readable(turn: Turn, intact: int, ours: Sequence[int] = ()) -> int | None:
-    sent = turn.cache.sent
+def _size_at(turn: Turn, taken: Sequence[Placed], ends: Sequence[int]) -> int:
+    return size(turn, taken, max(ends)) if ends else 0
+
+
+def long_ends(turn: Turn, markers: Sequence[Marker]) -> tuple[int, ...]:
+    """Prefixes that are to live long, the client's and those at these markers."""
+    return (*turn.long, *(marker.prefix for marker in markers if marker.long))
+
+
+def _readable(turn: Turn, sent: Sent | None, intact: int, ours: Sequence[int] = ()) -> int | None:
     return readable(turn.profile.cache, sent, turn.conversation, intact, turn.ends, ours) if sent else None
 
 
-def _input_usd(turn: Turn, total: int, read: int, bounded: int) -> float:
-    """USD for the input of one turn; what is not read is written where a boundary follows it."""
+def input_usd(turn: Turn, total: int, read: int, bounded: int, long: int = 0) -> float:
+    """USD for the input of one turn; what is not read is written where a boundary follows it.
+
+    `long`: tokens in front of the last boundary with the long time to live.
+    """
     prices = turn.profile.prices_for(total)
-    written = max(0, bounded - read)
     write = prices.input if prices.write is None else prices.write
-    return (read * prices.read + written * write + (total - read - written) * prices.input) / MILLION
+    write_long = write if prices.write_long is None else prices.write_long
+    lasting = max(0, long - read)
+    written = max(0, bounded - read - lasting)
+    fresh = total - read - lasting - written
+    return (read * prices.read + lasting * write_long + written * write + fresh * prices.input) / MILLION
 
 
 def direct_usd(turn: Turn) -> float:
-    """USD for this turn's input had nothing ever been edited: same boundaries, the tokens as received."""
-    upto = _readable(turn, turn.cache.intact)
-    before = 0 if upto is None else turn.conversation.head.tokens + turn.index.tokens[upto]
-    bounded = turn.conversation.head.tokens + turn.index.tokens[turn.ends[-1]] if turn.ends else 0
-    return _input_usd(turn, turn.received, rounded(turn.profile.cache, before, turn.received), bounded)
+    """USD for this turn's input with neither edits nor markers of ours, now or earlier."""
+    sent = turn.cache.sent
+    return _unedited_usd(turn, replace(sent, entries=own_entries(sent), explicit=()) if sent else None, ())
+
+
+def unedited_usd(turn: Turn) -> float:
+    """USD for this turn's input with the markers that are added whatever is edited, had nothing ever been edited."""
+    sent = turn.cache.sent
+    held = replace(sent, entries=tuple(sorted({*own_entries(sent), *sent.marks})), explicit=sent.marks) if sent else None
+    return _unedited_usd(turn, held, turn.marks)
+
+
+def _unedited_usd(turn: Turn, sent: Sent | None, marks: Sequence[Marker]) -> float:
+    ours = tuple(marker.prefix for marker in marks)
+    upto = _readable(turn, sent, turn.cache.intact, ours)
+    before = 0 if upto is None else turn.front(upto)
+    bounded = max(map(turn.front, (*turn.ends, *ours)), default=0)
+    long = max(map(turn.front, long_ends(turn, marks)), default=0)
+    return input_usd(turn, turn.received, rounded(turn.profile.cache, before, turn.received), bounded, long)
 
 
 def uncacheable(turn: Turn, option: Option, message: int) -> bool:
     """Whether an edit from `message` on leaves less in front of the last boundary than is ever cached (T10)."""
-    cut_off = turn.ends and turn.ends[-1] > message
+    cut_off = turn.bounds and turn.bounds[-1] > message
     return bool(cut_off) and rounded(turn.profile.cache, option.bounded, option.bounded + 1) == 0
 
 
 def saving_usd(turn: Turn, option: Option) -> float:
     """USD that an option saves on each later turn, a price tier left behind included."""
-    cached = bool(turn.ends)
+    cached = bool(turn.bounds)
     whole, less = turn.profile.prices_for(turn.total), turn.profile.prices_for(turn.total - option.removed)
     before, after = (whole.read, less.read) if cached else (whole.input, less.input)
     return (turn.total * before - (turn.total - option.removed) * after) / MILLION
 
 
-def _markers(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
+def _cuts(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
     """Where the unchanged part ends and, if there is room, where the next edit may begin.
 
     All behind this edit is written anew in one piece, so without the second marker the next edit would
     find no entry near the place where it begins. None where the client lets nothing behind the edit be
     cached: a marker there would be a fee for nothing.
     """
-    rule = turn.profile.cache
-    if not isinstance(rule, Breakpoints) or not turn.ends or turn.ends[-1] <= message:
+    bounds = turn.bounds
+    if not isinstance(turn.profile.cache, Breakpoints) or not bounds or bounds[-1] <= message:
         return ()
-    placed = turn.conversation.head.markers + turn.index.markers
-    free = rule.limit - placed - (1 if rule.automatic else 0)
-    ends = (message, _next_frontier(turn.index, keep_newest))
-    places = [_last_markable(turn.conversation, end) for end in ends]
-    found = dict.fromkeys(place for place in places if place and place.message < turn.ends[-1])
-    return tuple(found)[: max(0, free)]
+    cut = last_markable(turn.conversation, message, "cut")
+    frontier = last_markable(turn.conversation, _next_frontier(turn.index, keep_newest), "frontier")
+    long = max(long_ends(turn, turn.marks), default=-1)
+    found = {marker.message: marker for marker in turn.marks}
+    for place in (cut, frontier):
+        if place and place.message < bounds[-1]:
+            found.setdefault(place.message, replace(place, long=place.prefix <= long))
+    return tuple(found.values())[len(turn.marks) :][: turn.free_markers()]
 
 
 def _next_frontier(index: Index, keep: int) -> int:
@@ -180,12 +242,15 @@ def _next_frontier(index: Index, keep: int) -> int:
     return index.observations[-keep].message if 0 < keep <= len(index.observations) else 0
 
 
-def _last_markable(conversation: Conversation, before: int) -> Marker | None:
-    """The last block in front of message `before` that may carry a marker and ends its message."""
+def last_markable(conversation: Conversation, before: int, reason: MarkerReason) -> Marker | None:
+    """The last block in front of message `before` that may carry a marker and ends its message.
+
+    None where it carries one of the client's.
+    """
     for index in range(before - 1, -1, -1):
         blocks = conversation.messages[index].blocks
         if blocks and blocks[-1].markable:
-            return None if blocks[-1].marked else Marker(index, blocks[-1].index)
+            return None if blocks[-1].marked else Marker(index, blocks[-1].index, reason=reason)
     return None
 
 

@@ -8,7 +8,17 @@ from msgspec.structs import replace
 from policies.core.conversation import Conversation, Kind, Message, Role
 from policies.core.index import Index
 from policies.core.lineage import Sent
-from policies.core.prefix_cache import KEPT_ENTRIES, boundaries, entries_after, positions, readable, rounded
+from policies.core.prefix_cache import (
+    KEPT_ENTRIES,
+    alive,
+    boundaries,
+    kept,
+    lasting,
+    own_entries,
+    positions,
+    readable,
+    rounded,
+)
 from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
 from tests.policies.building import asked, block, called, conversation, marked_at, message, observation, observed, steps
 
@@ -198,24 +208,46 @@ def test_t3_a_long_shared_prefix_that_nobody_marked_is_not_read() -> None:
 
 
 def test_entries_behind_the_first_change_are_gone() -> None:
-    assert entries_after(sent(1, 3, 5, 7, explicit=(3, 7)), 5, (9,)) == ((1, 3, 5, 9), (3,))
+    assert kept((1, 3, 5, 7), 5, (9,)) == (1, 3, 5, 9)
 
 
-def test_what_the_request_marks_is_written_and_what_is_ours_is_known_as_such() -> None:
-    assert entries_after(sent(1, 3), 3, (0, 9), (5,)) == ((0, 1, 3, 5, 9), (5,))
-    assert entries_after(sent(3, explicit=(3,)), 3, (9,), (3, 5)) == ((3, 5, 9), (3, 5))
-
-
-def test_a_cold_cache_holds_only_what_the_request_writes() -> None:
-    assert entries_after(None, 0, (4,)) == ((4,), ())
+def test_what_is_written_again_is_one_entry() -> None:
+    assert kept((1, 3), 3, (0, 9, 3)) == (0, 1, 3, 9)
+    assert kept((), 0, (4,)) == (4,)
 
 
 def test_only_the_newest_entries_are_remembered() -> None:
-    many = tuple(range(100))
-    entries, explicit = entries_after(sent(*many, explicit=many), 100, (100,), (99,))
-    assert entries == tuple(range(101 - KEPT_ENTRIES, 101))
-    assert explicit == tuple(range(100 - KEPT_ENTRIES, 100))
+    assert kept(range(100), 100, (100,)) == tuple(range(101 - KEPT_ENTRIES, 101))
     assert KEPT_ENTRIES == 64
+
+
+def test_after_a_pause_only_what_was_written_for_long_is_left() -> None:
+    held = replace(sent(0, 2, 5, 9, explicit=(2, 9)), long=(0, 5, 9), bare=(0, 2), marks=(5, 9))
+    assert alive(ANTHROPIC, held, 300.0) is held
+    left = alive(ANTHROPIC, held, 301.0)
+    assert left and (left.entries, left.explicit, left.bare, left.marks) == ((0, 5, 9), (9,), (0,), (5, 9))
+    assert alive(ANTHROPIC, held, 3600.0) == left
+    assert alive(ANTHROPIC, held, 3601.0) is None
+
+
+@pytest.mark.parametrize("rule", [LongestPrefix(), Breakpoints(long_ttl=None)])
+def test_nothing_outlasts_a_pause_where_there_is_no_long_time_to_live(rule: CacheRule) -> None:
+    assert alive(rule, replace(sent(2), long=(2,)), 301.0) is None
+    assert alive(ANTHROPIC, sent(2), 301.0) is None
+
+
+def test_the_clients_own_entries_are_all_where_none_of_ours_stand() -> None:
+    assert own_entries(sent(1, 3)) == (1, 3)
+    assert own_entries(replace(sent(1, 3), bare=(1,))) == (1,)
+
+
+def test_boundaries_that_are_to_live_long() -> None:
+    part = asked("x")
+    marked = replace(part, blocks=(replace(part.blocks[0], marked=True, long=True),))
+    whole = conversation(asked(), marked, asked("y"), long=True, markers=2)
+    assert lasting(whole, Index().extended(whole.messages)) == (0, 2)
+    automatic = conversation(asked(), automatic=True, automatic_long=True, markers=1)
+    assert lasting(automatic, Index().extended(automatic.messages)) == (1,)
 
 
 def test_several_observations_in_a_message_are_one_position_too() -> None:

@@ -174,7 +174,7 @@ def test_what_stands_behind_the_clients_last_marker_is_never_written() -> None:
 
 def test_on_openai_the_cut_and_the_next_frontier_are_marked() -> None:
     known = turn(LONG, seen(LONG, 29), GPT)
-    assert taken(known, placed(LONG, 2, 200), keep=3).markers == (Marker(1, 0), Marker(25, 0))
+    assert taken(known, placed(LONG, 2, 200), keep=3).markers == (Marker(1, 0), Marker(25, 0, reason="frontier"))
     assert taken(known, placed(LONG, 2, 200), keep=99).markers == (Marker(1, 0),)
     assert taken(known, placed(LONG, 2, 200), keep=0).markers == (Marker(1, 0),)
     busy = replace(LONG, head=replace(LONG.head, markers=2))
