@@ -24,7 +24,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "cause": tuple(Cause),
     "party": tuple(Party),
     "side": ("actual", "direct"),
-    "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite"),
+    "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite", "breakpoints"),
     "verdict": ("applied", "deferred", "rejected"),
     "stage": ("received", "sent"),
     "end": (

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from policies.breakpoints import Breakpoints
 from policies.mask import Mask, MaskForTool
 from policies.stabilize import Stabilize
 
@@ -17,7 +18,6 @@ NOT_IN_EFFECT = (
     "stabilize.pin_tools",
     "shape",
     "compact",
-    "breakpoints",
     "tools",
     "recite",
     "per_tool.*.shape",
@@ -40,12 +40,6 @@ class Compact(Struct, frozen=True, forbid_unknown_fields=True):
     keep_newest_turns: int = 4
     model: str = "same"
     max_summary_tokens: int = 4000
-
-
-class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True):
-    """Place cache markers."""
-
-    auto: bool = False
 
 
 class Tools(Struct, frozen=True, forbid_unknown_fields=True):

@@ -84,6 +84,9 @@ def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
         removed[name] += decision.edit.removes
     for (kind, verdict, reason), count in found.items():
         yield Planned(traffic, kind, verdict, reason, count, removed[kind, verdict, reason])
+    placed = Counter(marker.reason for marker in plan.markers) + Counter(name for name, _ in plan.members)
+    for reason, count in placed.items():
+        yield Planned(traffic, "breakpoints", "applied", reason if mode == "enforce" else mode, count)
     if plan.replayed:
         yield Planned(traffic, "stabilize", "applied", "replay", len(plan.replayed))
 

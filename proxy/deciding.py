@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from msgspec.structs import replace
 
+from policies.breakpoints import KEY
 from policies.core.edits import Decision, Edit, Placed, locate
 from policies.core.index import force_of
 from policies.core.lineage import Lineage, Record
@@ -96,14 +97,27 @@ def decide(case: Case, *, new: bool = True) -> Plan:
         proposals = case.policy.mask.propose(
             case.seen.conversation, case.lineage, _by_tool(case.policy), case.seen.trail.index
         )
-    terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest)
+    mark = new and case.mode != "off" and case.policy.breakpoints.auto
+    terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest, mark)
     seen = case.seen
     decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index)
     if new and case.place.retry:
-        decided = replace(decided, markers=case.place.retry.markers)
+        decided = replace(decided, markers=case.place.retry.markers or decided.markers)
+    if new and case.mode == "enforce":
+        decided = _with_members(case, decided)
     if case.mode == "enforce" and case.policy.stabilize.replay:
         return replace(decided, replayed=replays(case.seen))
     return decided
+
+
+def _with_members(case: Case, decided: Plan) -> Plan:
+    """With the fields by which the request finds its cache."""
+    parent = case.place.retry or case.place.parent
+    root = parent.record.root if parent else case.place.key
+    conversation, profile = case.seen.conversation, case.seen.profile
+    members = case.policy.breakpoints.members(conversation, case.lineage, profile, root)
+    sent = replace(decided.sent, key=dict(members).get(KEY, ""))
+    return replace(decided, members=members, sent=sent)
 
 
 async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:

@@ -97,7 +97,7 @@ class Settled:
     status: int
     actual: float | None = None
     direct: float | None = None
-    """What it would have cost without Holdfast: as reported, plus what the plan says its edits changed."""
+    """What it would have cost without Holdfast: see `_direct`."""
     reckoned: Reckoned | None = None
     """What the cache gave and lost; None where that is not known, or nothing was sent as planned."""
 
@@ -236,15 +236,24 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
     actual = input_cost(profile, usage) + output_cost(profile, usage)
     sent = planned.mode != "shadow" and status < 400
     reckoned = reckon(planned.plan, profile, usage) if sent else None
-    return Settled(prepared, usage, status, actual, actual + _saved(planned, usage.input), reckoned)
+    return Settled(prepared, usage, status, actual, _direct(planned, usage, actual), reckoned)
 
 
-def _saved(planned: Planned, reported: int) -> float:
-    """What the edits saved on this turn; the plan's estimate, brought to the size that the provider reported."""
-    sent = planned.plan.sent
-    if planned.mode != "enforce" or sent.tokens == sent.received_tokens:
-        return 0.0
-    return (planned.plan.direct_usd - planned.plan.actual_usd) * reported / max(1, sent.tokens)
+def _direct(planned: Planned, usage: Usage, actual: float) -> float:
+    """What the call would have cost without Holdfast.
+
+    Where only edits made a difference: as reported, plus what they changed by the plan's estimate, brought to
+    the size that the provider reported. Where markers did, what was reported is no measure of a request
+    without them, so the estimate stands alone: a read that was planned and did not come is not counted as saved.
+    """
+    plan = planned.plan
+    if planned.mode != "enforce":
+        return actual
+    scale = (usage.input or 0) / max(1, plan.sent.tokens)
+    if plan.ledger.markers_usd:  # INVARIANT: HONEST
+        return plan.direct_usd * scale + output_cost(planned.seen.profile, usage)
+    edited = plan.sent.tokens != plan.sent.received_tokens
+    return actual + (plan.direct_usd - plan.actual_usd) * scale if edited else actual
 
 
 def _outcome(settled: Settled, planned: Planned) -> Outcome:

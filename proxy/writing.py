@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from policies.core.conversation import Message
 from policies.core.edits import Placed
-from policies.core.plan import Marker, Plan
-from policies.core.rules import marker_violations, message_violations
+from policies.core.plan import HEAD, Marker, Plan
+from policies.core.rules import marker_violations, message_violations, order_violations
 from proxy.dialects.slices import splice
 from proxy.errors import DialectError
 from proxy.reading import Seen
@@ -41,13 +41,17 @@ def write(seen: Seen, body: bytes, plan: Plan, rewritten: dict[int, bytes]) -> b
 
     `rewritten`: messages as edited on the turn before, by index; is brought up to this turn.
     """
-    client = seen.conversation.head.markers + seen.trail.index.markers
-    rules = marker_violations(seen.profile.cache, client, plan.markers)
+    rule, index = seen.profile.cache, seen.trail.index
+    rules = (
+        *marker_violations(rule, seen.conversation.head.markers + index.markers, plan.markers),
+        *order_violations(rule, seen.conversation, index, plan.markers),
+    )
     if rules:
         raise Illegal(rules[0])
     try:
         _rewrite(seen, plan, rewritten)
-        return splice(body, seen.cut, _replacements(seen, plan, rewritten))
+        written = splice(body, seen.cut, _replacements(seen, plan, rewritten))
+        return _with_members(_with_head(seen, body, written, plan), plan.members)
     except DialectError as error:
         raise Illegal(error.reason) from error
 
@@ -76,8 +80,46 @@ def _replacements(seen: Seen, plan: Plan, rewritten: Mapping[int, bytes]) -> Map
     new = {index: seen.trail.nodes[index].message.raw for index in plan.replayed}
     new.update(rewritten)
     for marker in plan.markers:
-        new[marker.message] = _with_marker(seen, new.get(marker.message), marker)
+        if marker.message != HEAD:
+            new[marker.message] = _with_marker(seen, new.get(marker.message), marker)
+        elif seen.lead:
+            new[HEAD] = _with_marked_lead(seen, marker)
     return {seen.lead + index: raw for index, raw in new.items()} if seen.lead else new
+
+
+def _with_marked_lead(seen: Seen, marker: Marker) -> bytes:
+    """The last of the system messages at the front of the list, with a marker on its last block."""
+    raw = bytes(seen.cut.elements[seen.lead - 1])
+    before = seen.dialect.message(raw, len)
+    marked = seen.dialect.mark(raw, before.blocks[-1].index, marker.long)
+    if message_violations(before, seen.dialect.message(marked, len), ()):
+        raise Illegal("marker_changed_content")
+    return marked
+
+
+def _with_head(seen: Seen, body: bytes, written: bytes, plan: Plan) -> bytes:
+    """The body with the head's marker, where the head does not end in the list.
+
+    Positions in what is not the list are known from the body as it came; behind the list they are counted
+    from the end.
+    """
+    marker = next((marker for marker in plan.markers if marker.message == HEAD), None)
+    if marker is None or seen.lead:
+        return written
+    start, end, new = seen.dialect.mark_head(seen.cut.rest, marker.long)
+    if start >= seen.cut.begin:
+        moved = len(written) - len(seen.cut.rest)
+        start, end = start + moved, end + moved
+    return written[:start] + new + written[end:]
+
+
+def _with_members(body: bytes, members: Sequence[tuple[str, str]]) -> bytes:
+    """The body with further top-level fields behind its own."""
+    if not members:
+        return body
+    end = body.rindex(b"}")
+    added = b"".join(b',"%b":"%b"' % (name.encode(), value.encode()) for name, value in members)
+    return body[:end] + added + body[end:]
 
 
 def _edited(seen: Seen, message: int, placed: Sequence[Placed], replayed: bool) -> bytes:

@@ -115,6 +115,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """What happens to a returned reasoning block when something before it was edited."""
     native: tuple[str, ...] = ()
     """Editing and compaction that the provider offers: "clear_tool_uses", "compaction", "compact"."""
+    takes_cache_key: tuple[str, ...] = ()
+    """Dialects in which a `prompt_cache_key` brings a conversation to the server that holds its prefix."""
+    takes_cache_salt: tuple[str, ...] = ()
+    """Dialects in which a `cache_salt` parts caches."""
     unit: Literal["usd", "relative"] = "usd"
     """What a price of 1.0 is. "relative": 1.0 computes a million fresh input tokens; never to be added to dollars."""
 

@@ -7,8 +7,10 @@ So whatever was paired, signed or alternating before still is. A violation is a 
 
 from collections.abc import Collection
 
-from policies.core.conversation import Block, Kind, Message
+from policies.core.conversation import Block, Conversation, Kind, Message
+from policies.core.index import Index
 from policies.core.plan import Marker
+from policies.core.prefix_cache import boundaries, lasting
 from policies.core.profile import Breakpoints, CacheRule
 
 
@@ -33,6 +35,18 @@ def marker_violations(rule: CacheRule, client: int, markers: Collection[Marker])
     automatic = 1 if rule.automatic else 0
     over = client + len(markers) + automatic > rule.limit
     return ("too_many_markers",) if over else ()
+
+
+def order_violations(
+    rule: CacheRule, conversation: Conversation, index: Index, markers: Collection[Marker]
+) -> tuple[str, ...]:
+    """A marker with the long time to live behind one with the short one (T8)."""
+    if not markers or not isinstance(rule, Breakpoints) or rule.automatic:
+        return ()
+    ends, long = boundaries(rule, conversation, index), lasting(conversation, index)
+    lives = [*((end, end in long) for end in ends), *((marker.prefix, marker.long) for marker in markers)]
+    last = max((end for end, lives_long in lives if lives_long), default=-1)
+    return ("marker_order",) if any(end < last for end, lives_long in lives if not lives_long) else ()
 
 
 def _block_violation(old: Block, new: Block, replaced: bool) -> str:
