@@ -142,9 +142,14 @@ def _free(turn: Turn, lineage: Lineage, rule: Breakpoints) -> Iterator[Marker]:
 
 
 def _unreached(turn: Turn, sent: Sent, rule: Breakpoints) -> Iterator[Marker]:
-    """The end of the newest entry, where no marker would find it."""
+    """The end of the newest entry, where no marker would find it.
+
+    One at the end of this very request is of the same request, or of a last message that has grown since: there
+    the entry ends inside of it.
+    """
     entries = sent.explicit if rule.automatic else sent.entries
-    entry = max((entry for entry in entries if 0 < entry <= turn.cache.intact), default=0)
+    upto = min(turn.cache.intact, len(turn.conversation.messages) - 1)
+    entry = max((entry for entry in entries if 0 < entry <= upto), default=0)
     ours = tuple(marker.prefix for marker in turn.marks)
     found = readable(rule, sent, turn.conversation, turn.cache.intact, turn.ends, ours)
     if entry > (found or 0) or (entry and _wide(turn, entry, rule)):

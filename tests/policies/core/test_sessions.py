@@ -3,7 +3,7 @@
 Costs are worked out a second time here, by a provider whose cache is simulated on what was sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from policies.core.conversation import Conversation
 from policies.core.edits import Placed, locate
 from policies.core.lineage import Lineage
-from policies.core.plan import Plan
+from policies.core.plan import Marker, Plan
 from policies.core.planner import WORST_CASE, Terms, plan
 from policies.core.profile import MILLION, Breakpoints, LongestPrefix, Profile, TokenBlocks, Units
 from policies.core.usage import Usage, output_cost
@@ -73,12 +73,14 @@ def marked_late(whole: Conversation) -> Conversation:
     return marked_at(whole, max(0, len(whole.messages) - 5))
 
 
-def session(profile: Profile, course: Course, client: Client, when: str = "pays") -> list[Turn]:
+def session(
+    profile: Profile, course: Course, client: Client, when: str = "pays", *, mark: bool = False
+) -> list[Turn]:
     """Every turn of a session whose client only ever appends."""
-    mask, terms = Mask(keep_newest=KEEP), Terms(when=when, keep_newest=KEEP)
+    mask, terms = Mask(keep_newest=KEEP), Terms(when=when, keep_newest=KEEP, mark=mark)
     messages, lineage, now, turns = [asked(tokens=400)], Lineage(TENANT), 1000.0, []
     for number, step in enumerate(course.steps):
-        whole = client(conversation(*messages, tokens=course.head))
+        whole = client(conversation(*messages, tokens=course.head, tools=1, markable=mark))
         proposals = mask.propose(whole, lineage)
         decided = plan(whole, lineage, proposals, profile, now, terms)
         turns.append(Turn(whole, lineage, proposals, decided, now))
@@ -96,13 +98,13 @@ class Provider:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.written: dict[tuple[bytes, ...], bool] = {}
+        self.lives: dict[tuple[bytes, ...], float] = {}
         self.at = 0.0
 
-    def serve(self, turn: Turn, sent: list[tuple[bytes, int]], ours: list[int]) -> tuple[float, int]:
+    def serve(self, turn: Turn, sent: list[tuple[bytes, int]], markers: Sequence[Marker]) -> tuple[float, int]:
         """USD for the input, and tokens read."""
-        rule = self.profile.cache
-        if turn.now - self.at > rule.ttl:
-            self.written = {}
+        gap, ours = turn.now - self.at, [marker.prefix for marker in markers]
+        self.written = {key: at for key, at in self.written.items() if gap <= self.lives[key]}
         names, sizes = [name for name, _ in sent], [turn.whole.head.tokens]
         for _, tokens in sent:
             sizes.append(sizes[-1] + tokens)
@@ -110,13 +112,21 @@ class Provider:
         ends = self.ends(turn.whole)
         found = self.found(names, known, ends, ours)
         read = self.rounded(sizes[max(found)], sizes[-1]) if found else 0
-        write_to = sizes[max([*ends, *ours])] if [*ends, *ours] else 0
-        self.remember(names, ends, ours)
+        upto = max(found, default=-1) if read else -1
+        long = [marker.prefix for marker in markers if marker.long]
+        self.remember(names, ends, ours, [n for n in long if n > upto])
         self.at = turn.now
-        prices = self.profile.prices_for(sizes[-1])
-        fee = (prices.input if prices.write is None else prices.write) - prices.input
-        cost = read * prices.read + (sizes[-1] - read) * prices.input + max(0, write_to - read) * fee
-        return cost / MILLION, read
+        b, c = (max((sizes[end] for end in each), default=0) for each in (long, [*ends, *ours]))
+        return self.cost(sizes[-1], read, b, c), read
+
+    def cost(self, total: int, a: int, b: int, c: int) -> float:
+        """By the three positions of the price list: read up to A, written for long up to B, for short up to C."""
+        prices = self.profile.prices_for(total)
+        short = prices.input if prices.write is None else prices.write
+        b = max(a, b)
+        c = max(b, c)
+        long = (b - a) * (prices.write_long or short)
+        return (a * prices.read + long + (c - b) * short + (total - c) * prices.input) / MILLION
 
     def ends(self, whole: Conversation) -> list[int]:
         count = len(whole.messages)
@@ -136,11 +146,14 @@ class Provider:
         # every message of these sessions is one block, and no two calls or observations stand side by side
         return [n for end in (*ends, *ours) for n in known if end - rule.lookback < n <= end]
 
-    def remember(self, names: list[bytes], ends: list[int], ours: list[int]) -> None:
-        everywhere = isinstance(self.profile.cache, LongestPrefix | TokenBlocks)
+    def remember(self, names: list[bytes], ends: list[int], ours: list[int], long: list[int]) -> None:
+        rule = self.profile.cache
+        everywhere = isinstance(rule, LongestPrefix | TokenBlocks)
         for n in range(len(names) + 1) if everywhere else [*ends, *ours]:
             key = tuple(names[:n])
             self.written[key] = self.written.get(key, False) or n in ours
+            lasting = isinstance(rule, Breakpoints) and n in long
+            self.lives[key] = max(self.lives.get(key, 0.0), (rule.long_ttl or 0.0) if lasting else rule.ttl)
 
     def rounded(self, tokens: int, total: int) -> int:
         match self.profile.cache:
@@ -178,6 +191,7 @@ CASES = [
     ("llama.cpp", unmarked),
     ("gemini-3.8-flash", unmarked),
 ]
+MARKABLE = [case for case in CASES if case[0] in ("claude-sonnet-4-5", "gpt-5.6-sol")]
 every_case = pytest.mark.parametrize(("model", "client"), CASES, ids=[f"{m}-{c.__name__}" for m, c in CASES])
 COURSES = st.builds(
     Course,
@@ -221,13 +235,51 @@ def test_costs_and_reads_are_those_of_a_cache_simulated_on_what_was_sent(
     edited, plain = Provider(profile), Provider(profile)
     actual = direct = 0.0
     for turn in session(profile, course, client):
-        ours = [marker.message + 1 for marker in turn.plan.markers]
-        usd, read = edited.serve(turn, turn.sent, ours)
+        usd, read = edited.serve(turn, turn.sent, turn.plan.markers)
         bare, _ = plain.serve(turn, as_sent(turn.whole, ()), [])
         actual, direct = actual + usd, direct + bare
         assert (turn.plan.actual_usd, turn.plan.direct_usd) == pytest.approx((usd, bare))
         assert turn.plan.achievable_tokens == read
         assert (turn.plan.ledger.actual_usd, turn.plan.ledger.direct_usd) == pytest.approx((actual, direct))
+
+
+@pytest.mark.parametrize(("model", "client"), MARKABLE, ids=[f"{m}-{c.__name__}" for m, c in MARKABLE])
+@few
+@given(course=COURSES)
+def test_with_markers_of_ours_costs_and_reads_are_those_of_a_simulated_cache(
+    model: str, client: Client, course: Course
+) -> None:
+    profile = profile_for(PROFILES, model)
+    edited, marked, plain = Provider(profile), Provider(profile), Provider(profile)
+    unedited = 0.0
+    for turn in session(profile, course, client, mark=True):
+        always = [marker for marker in turn.plan.markers if marker.reason not in ("cut", "frontier")]
+        usd, read = edited.serve(turn, turn.sent, turn.plan.markers)
+        without, _ = marked.serve(turn, as_sent(turn.whole, ()), always)
+        bare, _ = plain.serve(turn, as_sent(turn.whole, ()), [])
+        unedited += without
+        ledger = turn.plan.ledger
+        assert (turn.plan.actual_usd, turn.plan.direct_usd) == pytest.approx((usd, bare))
+        assert turn.plan.achievable_tokens == read
+        assert ledger.direct_usd + ledger.markers_usd == pytest.approx(unedited)
+
+
+@pytest.mark.parametrize(("model", "client"), MARKABLE, ids=[f"{m}-{c.__name__}" for m, c in MARKABLE])
+@few
+@given(course=COURSES)
+def test_bound_and_stake_with_markers_of_ours_at_most_one_fee_more_is_at_risk(
+    model: str, client: Client, course: Course
+) -> None:
+    profile = profile_for(PROFILES, model)
+    prices = profile.prices
+    dearest = max(prices.write or prices.input, prices.write_long or 0.0) - prices.input
+    for turn in session(profile, course, client, mark=True):
+        ledger = turn.plan.ledger
+        direct = ledger.direct_usd + ledger.output_usd
+        unedited = direct + ledger.markers_usd
+        fee = turn.plan.sent.received_tokens * dearest / MILLION
+        assert ledger.actual_usd + ledger.output_usd <= (1 + WORST_CASE) * unedited + 1e-12
+        assert unedited <= (1 + WORST_CASE) * direct + fee + 1e-12
 
 
 @every_case
