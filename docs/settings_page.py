@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+import policies.breakpoints
 import policies.mask
 import policies.policy
 import policies.routes
