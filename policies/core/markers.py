@@ -74,7 +74,7 @@ def marks(turn: Turn, lineage: Lineage, expected: Chances, allowance: float) -> 
     for place in _free(marked, lineage, rule):
         found.setdefault(place.prefix, place)
     long = max((*turn.long, *(place.prefix for place in found.values() if place.long)), default=-1)
-    chosen = list(found.values())[: turn.free_markers()]
+    chosen = list(found.values())[: turn.free_markers(rule)]
     return tuple(replace(place, long=place.prefix <= long) for place in sorted(chosen, key=lambda each: each.message))
 
 

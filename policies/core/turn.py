@@ -75,11 +75,8 @@ class Turn(Struct, frozen=True):
         """Tokens in front of this message, as received."""
         return self.conversation.head.tokens + self.index.tokens[message]
 
-    def free_markers(self) -> int:
+    def free_markers(self, rule: Breakpoints) -> int:
         """How many more markers the request may carry."""
-        rule = self.profile.cache
-        if not isinstance(rule, Breakpoints):
-            return 0
         placed = self.conversation.head.markers + self.index.markers + len(self.marks)
         return max(0, rule.limit - placed - (1 if rule.automatic else 0))
 
@@ -224,8 +221,8 @@ def _cuts(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
     find no entry near the place where it begins. None where the client lets nothing behind the edit be
     cached: a marker there would be a fee for nothing.
     """
-    bounds = turn.bounds
-    if not isinstance(turn.profile.cache, Breakpoints) or not bounds or bounds[-1] <= message:
+    rule, bounds = turn.profile.cache, turn.bounds
+    if not isinstance(rule, Breakpoints) or not bounds or bounds[-1] <= message:
         return ()
     cut = last_markable(turn.conversation, message, "cut")
     frontier = last_markable(turn.conversation, _next_frontier(turn.index, keep_newest), "frontier")
@@ -234,7 +231,7 @@ def _cuts(turn: Turn, message: int, keep_newest: int) -> tuple[Marker, ...]:
     for place in (cut, frontier):
         if place and place.message < bounds[-1]:
             found.setdefault(place.message, replace(place, long=place.prefix <= long))
-    return tuple(found.values())[len(turn.marks) :][: turn.free_markers()]
+    return tuple(found.values())[len(turn.marks) :][: turn.free_markers(rule)]
 
 
 def _next_frontier(index: Index, keep: int) -> int:

@@ -4,10 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from policies.core.conversation import Kind, Message, Role
-from policies.core.plan import Marker
+from policies.core.index import Index
+from policies.core.plan import HEAD, Marker
 from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
-from policies.core.rules import marker_violations, message_violations
-from tests.policies.building import block, block_hash, message, observation
+from policies.core.rules import marker_violations, message_violations, order_violations
+from tests.policies.building import asked, block, block_hash, conversation, message, observation
 
 THOUGHT, TEXT, CALL = block(Kind.REASONING, "thought"), block(Kind.TEXT, "text"), block(Kind.CALL, "call", call_id="c1")
 FIRST, SECOND = observation("first", call_id="c1"), observation("second", call_id="c2")
@@ -106,3 +107,31 @@ def test_t8_no_more_markers_than_the_provider_takes(
     rule: CacheRule, client: int, ours: int, words: tuple[str, ...]
 ) -> None:
     assert marker_violations(rule, client, MARKERS[:ours]) == words
+
+
+SHORT, LONG = asked("short", marked=True), asked("long", marked=True, long=True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "head", "markers", "words"),
+    [
+        ((asked(), asked("b")), {}, (Marker(0, 0, long=True), Marker(1, 0)), ()),
+        ((asked(), asked("b")), {}, (Marker(0, 0), Marker(1, 0, long=True)), ("marker_order",)),
+        ((asked(), LONG), {}, (Marker(0, 0),), ("marker_order",)),
+        ((asked(), LONG), {}, (Marker(0, 0, long=True),), ()),
+        ((SHORT, asked("b")), {}, (Marker(1, 0, long=True),), ("marker_order",)),
+        ((SHORT, asked("b")), {}, (Marker(1, 0),), ()),
+        ((asked(),), {"markers": 1}, (Marker(0, 0, long=True),), ("marker_order",)),
+        ((asked(),), {"markers": 1, "long": True}, (Marker(0, 0, long=True),), ()),
+        ((asked(), LONG), {}, (Marker(HEAD, 0),), ("marker_order",)),
+        ((SHORT, LONG), {}, (), ()),  # the client's own affair
+    ],
+)
+def test_t8_a_long_marker_never_stands_behind_a_short_one(
+    messages: tuple[Message, ...], head: dict[str, object], markers: tuple[Marker, ...], words: tuple[str, ...]
+) -> None:
+    whole = conversation(*messages, **head)
+    index = Index().extended(whole.messages)
+    assert order_violations(Breakpoints(), whole, index, markers) == words
+    assert order_violations(Breakpoints(automatic=True), whole, index, markers) == ()
+    assert order_violations(LongestPrefix(), whole, index, markers) == ()

@@ -249,3 +249,59 @@ def test_what_is_not_reported_is_none() -> None:
 def test_an_error_is_in_the_providers_own_shape(status: int, kind: str) -> None:
     error = json.loads(DIALECT.error(status, "no"))
     assert error == {"type": "error", "error": {"type": kind, "message": "no"}}
+
+
+LONG = {"type": "ephemeral", "ttl": "1h"}
+TOOL = {"name": "bash", "input_schema": {"type": "object"}}
+DEFERRED = {**TOOL, "name": "later", "defer_loading": True}
+
+
+def read(**fields: object) -> Head:
+    return DIALECT.head(json.dumps({"model": "m", "messages": [], **fields}).encode(), "/v1/messages", len)
+
+
+@pytest.mark.parametrize(
+    ("fields", "marked"),
+    [
+        ({"system": "Be careful."}, {"system": [{"type": "text", "text": "Be careful.", "cache_control": MARK}]}),
+        (
+            {"system": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "tools": [TOOL]},
+            {"system": [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": MARK}]},
+        ),
+        ({"tools": [TOOL, DEFERRED]}, {"tools": [{**TOOL, "cache_control": MARK}, DEFERRED]}),
+        ({"system": " ", "tools": [TOOL]}, None),
+        ({"system": [{"type": "text", "text": ""}], "tools": [TOOL]}, None),
+        ({"tools": [DEFERRED]}, None),
+        ({"tools": [TOOL], "mcp_servers": [{"name": "m"}]}, None),
+        ({"tools": {}}, None),
+        ({}, None),
+    ],
+)
+def test_the_end_of_tools_and_system_is_marked_and_nothing_else_changes(
+    fields: dict[str, object], marked: dict[str, object] | None
+) -> None:
+    rest = json.dumps({"model": "m", **fields, "messages": []}).encode()
+    plain = read(**fields)
+    assert plain.markable is (marked is not None)
+    if marked is None:
+        with pytest.raises(DialectError, match="not_markable"):
+            DIALECT.mark_head(rest, False)
+        return
+    for long in (False, True):
+        start, end, new = DIALECT.mark_head(rest, long)
+        whole = rest[:start] + new + rest[end:]
+        expected = json.dumps({**fields, **marked}).replace(json.dumps(MARK), json.dumps(LONG if long else MARK))
+        assert json.loads(whole) == {"model": "m", "messages": [], **json.loads(expected)}
+        after = DIALECT.head(whole, "/v1/messages", len)
+        assert (after.system_hash, after.tools_hash, after.tokens) == (plain.system_hash, plain.tools_hash, plain.tokens)
+        assert (after.markers, after.long) == (1, long)
+
+
+def test_it_is_known_how_long_the_clients_markers_live() -> None:
+    assert not read(system=[{"type": "text", "text": "x", "cache_control": MARK}]).long
+    assert read(tools=[{**TOOL, "cache_control": LONG}]).long
+    top = read(cache_control=LONG)
+    assert (top.long, top.automatic_long, read(cache_control=MARK).automatic_long) == (False, True, False)
+    lasting = block({"type": "text", "text": "x", "cache_control": LONG})
+    assert (lasting.marked, lasting.long) == (True, True)
+    assert not block({"type": "text", "text": "x", "cache_control": MARK}).long

@@ -174,3 +174,56 @@ def test_claude_invoked_in_anthropics_format_reports_as_there() -> None:
     stream += chunk({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 12}})
     stream += chunk({"type": "message_stop", "amazon-bedrock-invocationMetrics": METRICS})
     assert streamed(claude, stream) == Usage(input=100, cache_read=90, cache_write=8, output=12)
+
+
+USE = {"toolUse": {"toolUseId": "t", "name": "bash", "input": {}}}
+LONG = {"cachePoint": {"type": "default", "ttl": "1h"}}
+
+
+@pytest.mark.parametrize("item", [TEXT, RESULT, USE, {"image": {"format": "png", "source": {"bytes": "AA=="}}}])
+def test_a_cache_point_is_put_behind_what_it_ends(item: object) -> None:
+    raw = json.dumps({"role": "user", "content": [item, TEXT]}).encode()
+    marked = BEDROCK_CONVERSE.mark(raw, 0, False)
+    assert json.loads(marked)["content"] == [item, POINT, TEXT]
+    assert json.loads(BEDROCK_CONVERSE.mark(raw, 0, True))["content"] == [item, LONG, TEXT]
+    before, after = (BEDROCK_CONVERSE.message(each, len).blocks for each in (raw, marked))
+    assert [block.hash for block in after] == [block.hash for block in before]
+    assert [block.marked for block in after] == [True, False]
+
+
+@pytest.mark.parametrize("item", [{"text": " "}, {"reasoningContent": {"reasoningText": {"text": "x"}}}])
+def test_blank_text_and_reasoning_take_no_cache_point(item: object) -> None:
+    message = BEDROCK_CONVERSE.message(json.dumps({"role": "user", "content": [item]}).encode(), len)
+    assert not message.blocks[0].markable
+
+
+SPEC = {"toolSpec": {"name": "bash", "inputSchema": {"json": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "marked"),
+    [
+        ({"system": [TEXT]}, {"system": [TEXT, POINT]}),
+        ({"system": [TEXT], "toolConfig": {"tools": [SPEC]}}, {"system": [TEXT, POINT]}),
+        ({"toolConfig": {"tools": [SPEC]}}, {"toolConfig": {"tools": [SPEC, POINT]}}),
+        ({"system": [{"guardContent": {"text": {"text": "x"}}}]}, None),
+        ({"system": ["odd"]}, None),
+        ({"toolConfig": {"tools": []}}, None),
+        ({}, None),
+    ],
+)
+def test_a_cache_point_ends_system_or_tools(fields: dict[str, object], marked: dict[str, object] | None) -> None:
+    rest = json.dumps({**fields, "messages": []}).encode()
+    plain = BEDROCK_CONVERSE.head(rest, "/model/m/converse", len)
+    assert plain.markable is (marked is not None)
+    if marked is not None:
+        start, end, new = BEDROCK_CONVERSE.mark_head(rest, False)
+        whole = rest[:start] + new + rest[end:]
+        assert json.loads(whole) == {**fields, **marked, "messages": []}
+        after = BEDROCK_CONVERSE.head(whole, "/model/m/converse", len)
+        assert (after.system_hash, after.tools_hash, after.markers) == (plain.system_hash, plain.tools_hash, 1)
+
+
+def test_it_is_known_how_long_a_cache_point_lives() -> None:
+    message = BEDROCK_CONVERSE.message(json.dumps({"role": "user", "content": [TEXT, LONG, TEXT]}).encode(), len)
+    assert [block.long for block in message.blocks] == [True, False]

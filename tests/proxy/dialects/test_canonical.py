@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.dialects.canonical import as_blocks, canonical, decode, identity, marked, raw_identity, unmarked
+from proxy.dialects.canonical import as_blocks, canonical, decode, identity, lasting, marked, raw_identity, unmarked
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -113,3 +113,22 @@ def test_a_string_is_a_list_of_one_text() -> None:
     assert unmarked({"content": "x"}) == unmarked({"content": [{"type": "text", "text": "x", "cache_control": MARK}]})
     assert as_blocks("x", "input_text") == [{"type": "input_text", "text": "x"}]
     assert as_blocks(None) is None and as_blocks(["x"]) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("block", "long"),
+    [
+        ({"type": "text", "cache_control": {"type": "ephemeral", "ttl": "1h"}}, True),
+        ({"type": "text", "cache_control": {"type": "ephemeral", "ttl": "5m"}}, False),
+        ({"type": "text", "cache_control": {"type": "ephemeral"}}, False),
+        ({"type": "text", "cache_control": "1h"}, False),
+        ({"type": "input_text", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}, True),
+        ({"cachePoint": {"type": "default", "ttl": "1h"}}, True),
+        ({"type": "tool_result", "content": [{"type": "text", "cache_control": {"ttl": "1h"}}]}, True),
+        ({"type": "tool_use", "input": {"cache_control": {"ttl": "1h"}}}, False),
+        ("1h", False),
+    ],
+)
+def test_a_marker_for_the_long_time_to_live_is_known(block: object, long: bool) -> None:
+    assert lasting(block) is long
+    assert lasting([block]) is long
