@@ -37,6 +37,18 @@ class Kind(Enum):
     OPAQUE = "opaque"
 
 
+class Act(Struct, frozen=True):
+    """What a tool call does, as far as its name and arguments tell."""
+
+    identity: bytes
+    """SHA-256 of the tool and its arguments: the same for calls that ask the same, whatever their ids."""
+    files: tuple[str, ...] = ()
+    """Files that it reads, or writes."""
+    writes: bool = False
+    whole: bool = False
+    """It reads all of its file, not a part."""
+
+
 class Block(Struct, frozen=True):
     """The smallest unit of content. `tokens` is an estimate; `index` is its place among the message's blocks."""
 
@@ -54,6 +66,8 @@ class Block(Struct, frozen=True):
     """CALL: its id. OBSERVATION: the id of the call it answers; empty for an untyped observation."""
     tool: str = ""
     """CALL: the tool's name. OBSERVATION: likewise, where the message names it."""
+    act: Act | None = None
+    """CALL: what it does."""
     failed: bool = False
     """OBSERVATION: it reports a failure."""
     bound: bool = False
@@ -92,6 +106,8 @@ class Head(Struct, frozen=True):
     """Estimate for tools and system together."""
     tools: int = 0
     """How many tool definitions."""
+    definitions: tuple[tuple[str, int], ...] = ()
+    """Name and estimated tokens of each tool that has a name."""
     markers: int = 0
     """Cache markers of the client in tools, system and at top level."""
     automatic: bool = False

@@ -5,13 +5,16 @@ Rules of this room: derived from the messages alone. An index is extended, never
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, BlockHash, Kind, Message
+from policies.core.conversation import Act, Block, BlockHash, Kind, Message
 from policies.core.edits import Anchor, Placed
+
+Key = tuple[str, bytes | str]
+"""What observations may have in common: ("call", what it asks), ("text", its hash), ("file", its path)."""
 
 
 class Observed(Struct, frozen=True):
@@ -22,6 +25,12 @@ class Observed(Struct, frozen=True):
     anchor: Anchor
     tool: str = ""
     """Of the call that it answers: most dialects name the tool there alone."""
+    act: Act | None = None
+    """Of that call."""
+    links: tuple[tuple[Key, int], ...] = ()
+    """For each of its keys the place of the observation before it that has the same; -1: there is none."""
+    before: int = 0
+    """Tokens of all observations before it."""
 
 
 class Index(Struct, frozen=True):
@@ -38,8 +47,10 @@ class Index(Struct, frozen=True):
     """How many markers the client has placed."""
     bound: int = -1
     """The last message with reasoning that may be bound to what stands before it."""
-    calls: dict[str, str] = {}
-    """Names of the tools called, by the id of the call."""
+    calls: dict[str, Block] = {}
+    """Calls, by their ids."""
+    newest: dict[Key, int] = {}
+    """The place of the newest observation that has a key."""
 
     def extended(self, messages: Sequence[Message]) -> "Index":
         """With these messages behind those that are in it."""
@@ -49,50 +60,79 @@ class Index(Struct, frozen=True):
         numbered = list(enumerate(messages, first))
         ends = {end for number, message in numbered for end in _ends(number, message)}
         long = {end for number, message in numbered for end in _ends(number, message, long=True)}
-        calls = dict(self.calls)
+        calls, newest = dict(self.calls), dict(self.newest)
         bound = [number for number, message in numbered if any(block.bound for block in message.blocks)]
         return Index(
             (*self.tokens, *accumulate((m.tokens for m in messages[1:]), initial=self.tokens[-1] + messages[0].tokens)),
-            (*self.observations, *self._observed(numbered, calls)),
+            (*self.observations, *self._observed(numbered, calls, newest)),
             (*self.ends, *sorted(ends - set(self.ends))),
             (*self.long, *sorted(long - set(self.long))),
             self.markers + sum(block.marked for message in messages for block in message.blocks),
             bound[-1] if bound else self.bound,
             calls,
+            newest,
         )
+
+    def alike(self, one: Observed, key: Key) -> Iterator[Observed]:
+        """The observations before this one that have the same key, newest first."""
+        place = dict(one.links).get(key, -1)
+        while place >= 0:
+            one = self.observations[place]
+            yield one
+            place = dict(one.links)[key]
 
     def shortened(self, kept: Sequence[Message], gone: Sequence[Message]) -> "Index":
         """Without the messages at the end that are `gone`; `kept` are those before them."""
         count = len(kept)
-        observations = self.observations
-        while observations and observations[-1].message >= count:
-            observations = observations[:-1]
+        left = len(self.observations)
+        newest = dict(self.newest)
+        while left and self.observations[left - 1].message >= count:
+            left -= 1
+            newest.update(self.observations[left].links)
         bound = self.bound
         while bound >= count or (bound >= 0 and not any(block.bound for block in kept[bound].blocks)):
             bound -= 1
         return Index(
             self.tokens[: count + 1],
-            observations,
+            self.observations[:left],
             (*(end for end in self.ends if end < count), *_end_of(kept)),
             (*(end for end in self.long if end < count), *_end_of(kept, long=True)),
             self.markers - sum(block.marked for message in gone for block in message.blocks),
             bound,
             self.calls,
+            newest,
         )
 
-    def _observed(self, numbered: Sequence[tuple[int, Message]], calls: dict[str, str]) -> list[Observed]:
-        """The observations of new messages; equal blocks are told apart by counting. Adds to `calls`."""
+    def _observed(
+        self, numbered: Sequence[tuple[int, Message]], calls: dict[str, Block], newest: dict[Key, int]
+    ) -> list[Observed]:
+        """The observations of new messages; equal blocks are told apart by counting. Adds to `calls` and `newest`."""
         seen: Counter[BlockHash] = Counter()
         found: list[Observed] = []
+        last = self.observations[-1] if self.observations else None
+        before = last.before + last.block.tokens if last else 0
         for number, block in ((number, block) for number, message in numbered for block in message.blocks):
             if block.kind is Kind.CALL and block.call_id:
-                calls[block.call_id] = block.tool  # ids may come again: the last call before an answer counts
+                calls[block.call_id] = block  # ids may come again: the last call before an answer counts
             elif block.kind is Kind.OBSERVATION:
                 seen = seen or Counter(one.anchor.block for one in self.observations)
-                tool = block.tool or calls.get(block.call_id, "")
-                found.append(Observed(number, block, Anchor(block.hash, seen[block.hash]), tool))
+                call = calls.get(block.call_id)
+                tool, act = block.tool or (call.tool if call else ""), call.act if call else None
+                links = tuple((key, newest.get(key, -1)) for key in _keys(block, act))
+                newest.update((key, len(self.observations) + len(found)) for key, _ in links)
+                found.append(Observed(number, block, Anchor(block.hash, seen[block.hash]), tool, act, links, before))
                 seen[block.hash] += 1
+                before += block.tokens
         return found
+
+
+def _keys(block: Block, act: Act | None) -> Iterator[Key]:
+    """Each once. A text that came with an image does not say what was seen."""
+    if block.content and block.editable:
+        yield "text", block.content
+    if act is not None:
+        yield "call", act.identity
+        yield from (("file", path) for path in dict.fromkeys(act.files))
 
 
 class Force(Struct, frozen=True):

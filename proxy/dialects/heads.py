@@ -34,6 +34,9 @@ Fields = Mapping[str, object]
 _NAME_CACHES = ("prompt_cache_key", "prompt_cache_options", "cache_salt")
 """Top-level fields by which a client chooses a cache, or how it is used (OpenAI, Mistral, xAI; vLLM)."""
 
+_WRAPPED = ("function", "toolSpec", "functionDeclarations", "function_declarations")
+"""Under which key a definition stands in a listed tool: OpenAI Chat, Bedrock Converse, Gemini (a list of them)."""
+
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)|/model/([^/?]+)/")
 _rest = msgspec.json.Decoder(dict[str, Raw])
 
@@ -77,6 +80,7 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
         parameters_hash=identity(parameters),
         tokens=sum(count(text.decode()) for text, values in zip(said, (seen, system), strict=True) if any(values)),
         tools=sum(layout.count_tools(listed) for listed in tools if isinstance(listed, list)),
+        definitions=tuple(_definitions(seen, count)),
         markers=_markers(tools) + _markers([fields.get(name) for name in layout.system]) + automatic,
         automatic=automatic,
         long=lasting([*tools, *(fields.get(name) for name in layout.system)]),
@@ -133,6 +137,23 @@ def _seen(layout: Layout, tools: list[object]) -> list[object]:
 
 def _system(layout: Layout, fields: Fields) -> list[object]:
     return [as_blocks(fields.get(name)) or [] for name in layout.system]
+
+
+def _definitions(lists: list[object], count: Count) -> Iterator[tuple[str, int]]:
+    """Name and tokens of each tool in the prompt that has a name, wherever the dialect has put it."""
+    for tool in _each(lists):
+        inner = [tool] if isinstance(tool, dict) else []
+        for key in _WRAPPED:
+            inner = [each for one in inner for each in _unwrapped(one, key)]
+        for one in inner:
+            if isinstance(name := one.get("name"), str):
+                yield name, count(canonical(unmarked(one)).decode())
+
+
+def _unwrapped(tool: dict[str, object], key: str) -> list[dict[str, object]]:
+    inner = tool.get(key)
+    listed = inner if isinstance(inner, list) else [inner]
+    return [one for one in listed if isinstance(one, dict)] or [tool]
 
 
 def _parameters(layout: Layout, fields: Fields) -> dict[str, object]:

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from policies.core.conversation import Kind, Role
+from policies.core.conversation import Act, Kind, Role
+from proxy.dialects.acts import act_of
 from proxy.dialects.canonical import MARKERS, as_blocks, canonical, lasting, marked, unmarked
 from proxy.dialects.failures import failed
 from proxy.dialects.slices import Path
@@ -52,6 +53,7 @@ class Part(Struct, frozen=True):
     """Marked for the long time to live."""
     call_id: str = ""
     tool: str = ""
+    act: Act | None = None
     failed: bool = False
     bound: bool = False
 
@@ -123,6 +125,7 @@ def call(
         long=lasting(item),
         call_id=call_id,
         tool=tool,
+        act=act_of(tool, arguments),
         bound=bound,
     )
 
@@ -208,7 +211,10 @@ def ending_marked(parts: list[Part], message: Object) -> list[Part]:
     """A marker on the message itself (OpenRouter, LiteLLM) counts for its last part."""
     if not parts or all(message.get(key) is None for key in MARKERS):
         return parts
-    return [*parts[:-1], msgspec.structs.replace(parts[-1], marked=True, long=lasting({key: message.get(key) for key in MARKERS}))]
+    return [
+        *parts[:-1],
+        msgspec.structs.replace(parts[-1], marked=True, long=lasting({key: message.get(key) for key in MARKERS})),
+    ]
 
 
 def observed(role: Role, parts: list[Part], whole: object) -> list[Part]:

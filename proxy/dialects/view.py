@@ -148,6 +148,7 @@ def _block(part: Part, index: int, count: Count) -> Block:
         markable=part.mark is not None,
         call_id=part.call_id,
         tool=part.tool,
+        act=part.act,
         failed=part.failed,
         bound=part.bound,
         editable=part.content is not None,

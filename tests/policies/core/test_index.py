@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.core.conversation import Kind, Message, Role
+from policies.core.conversation import Act, Kind, Message, Role
 from policies.core.edits import Anchor, observations
 from policies.core.index import Force, Index, force_of
 from tests.policies.building import (
@@ -40,6 +40,7 @@ MESSAGES = st.lists(
                     bound=st.booleans(),
                     call_id=IDS,
                     tool=st.sampled_from(["", "bash"]),
+                    act=st.sampled_from([None, Act(b"x"), Act(b"y", ("f",)), Act(b"z", ("f", "f", "g"))]),
                 ),
             ),
             max_size=3,
@@ -63,7 +64,20 @@ def test_shortening_gives_the_same_as_never_having_seen_the_rest(messages: list[
     kept, gone = messages[:cut], messages[cut:]
     short, fresh = index(*messages).shortened(kept, gone), index(*kept)
     assert (short.tokens, short.markers, short.bound) == (fresh.tokens, fresh.markers, fresh.bound)
-    assert [one.anchor for one in short.observations] == [one.anchor for one in fresh.observations]
+    assert short.observations == fresh.observations
+    assert {key: place for key, place in short.newest.items() if place >= 0} == fresh.newest
+
+
+@given(MESSAGES)
+def test_observations_that_have_something_in_common_lead_to_one_another(messages: list[Message]) -> None:
+    known = index(*messages)
+    for place, one in enumerate(known.observations):
+        for key, _ in one.links:
+            before = [each for each in known.observations[:place] if key in dict(each.links)]
+            assert list(known.alike(one, key)) == before[::-1]
+    assert [one.before for one in known.observations] == [
+        sum(each.block.tokens for each in known.observations[:place]) for place in range(len(known.observations))
+    ]
 
 
 @given(MESSAGES)
@@ -147,3 +161,10 @@ def test_edits_in_force_are_summed_from_the_back() -> None:
 def test_without_edits_nothing_is_kept_out() -> None:
     assert force_of(()) == Force()
     assert (Force().total, Force().removed_behind(0), Force().removed_behind(9)) == (0, 0, 0)
+
+
+def test_an_observation_is_found_by_its_call_its_text_and_each_file_once() -> None:
+    known = index(
+        called("a", act=Act(b"x", ("f", "f"))), observed("a"), observed("b", content=b""), observed("c", editable=False)
+    )
+    assert [[kind for (kind, _), _ in one.links] for one in known.observations] == [["text", "call", "file"], [], []]

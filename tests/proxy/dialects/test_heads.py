@@ -127,3 +127,19 @@ def test_a_dotted_name_leads_into_objects_only() -> None:
     assert pick({"a": {"b": 1}}, "a.b") == 1
     assert pick({"a": [1]}, "a.b") is None
     assert pick(None, "a") is None
+
+
+def test_definitions_are_known_by_name_wherever_the_name_stands() -> None:
+    def names(*tools: object) -> list[str]:
+        return [name for name, _ in head({"tools": tools}).definitions]
+
+    assert names({"name": "a", "description": "x"}) == ["a"]
+    assert names({"type": "function", "function": {"name": "a"}}, {"toolSpec": {"name": "b"}}) == ["a", "b"]
+    assert names({"functionDeclarations": [{"name": "a"}, {"name": "b"}]}, {"googleSearch": {}}) == ["a", "b"]
+    assert names("odd", {"name": 1}, {"function": "odd"}, {"functionDeclarations": []}) == []
+
+
+def test_a_definition_is_counted_without_its_marker() -> None:
+    ((_, bare),) = head({"tools": [{"name": "a"}]}).definitions
+    assert head({"tools": [{"name": "a", "cache_control": {"type": "ephemeral"}}]}).definitions == (("a", bare),)
+    assert bare == len('{"name":"a"}')

@@ -188,3 +188,9 @@ def test_it_is_editable_only_where_it_is_the_whole_content() -> None:
 def test_nobody_but_a_user_message_reports_untyped_output(role: Role) -> None:
     (part,) = observed(role, contents(OUTPUT, ("content",), "text", read), OUTPUT)
     assert part.kind is Kind.TEXT
+
+
+def test_a_call_says_what_it_does_without_its_id() -> None:
+    one, other = (call({"id": name}, "read", {"path": "a"}, call_id=name).act for name in "ab")
+    assert one == other
+    assert one is not None and one.files == ("a",)
