@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from proxy.commands import flags
 from proxy.commands.terminal import Terminal, complain, wants_colour
 from proxy.errors import ConfigError, ProxyError
+
+if TYPE_CHECKING:
+    from proxy.config import Settings
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -112,12 +115,29 @@ def _replay(call: Call) -> int:
 
 def _archive_get(call: Call) -> int:
     from proxy.commands import archive
+
+    return archive.get(_stored(call), call.args.id, call.args.lines, call.args.grep, call.terminal)
+
+
+def _explain(call: Call) -> int:
+    from proxy.commands import explain
+
+    return explain.explain(_stored(call), call.args.session, call.args.turn, call.terminal)
+
+
+def _sessions(call: Call) -> int:
+    from proxy.commands import explain
+
+    return explain.sessions(_stored(call), call.args.limit, call.terminal)
+
+
+def _stored(call: Call) -> "Settings":
+    """The settings of a command that only reads what `serve` has kept."""
     from proxy.config import Override, Request, default_file, load_settings
 
     file = Path(call.args.config) if call.args.config else default_file(call.environ)
     flags = (Override(("store",), call.args.store, "--store"),) if call.args.store else ()
-    settings = load_settings(Request(file, call.environ, flags))
-    return archive.get(settings, call.args.id, call.args.lines, call.args.grep, call.terminal)
+    return load_settings(Request(file, call.environ, flags))
 
 
 def _doctor(call: Call) -> int:
@@ -195,6 +215,20 @@ COMMANDS = (
         "holdfast replay traces.jsonl.gz --model claude-sonnet-4-5 --format html --output replay.html",
         flags.replay,
         _replay,
+    ),
+    Command(
+        "explain",
+        "what each turn read, cost and lost: where the prompt first differed, who changed it, what was planned",
+        "holdfast explain 7d3c --turn 9",
+        flags.explain,
+        _explain,
+    ),
+    Command(
+        "sessions",
+        "the sessions in the store, with what their caches gave and what was saved",
+        "holdfast sessions --limit 10",
+        flags.sessions,
+        _sessions,
     ),
     Command(
         "archive get",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from policies.core.conversation import Head, Message, Role
+from policies.core.conversation import Head, Kind, Message, Role
 from policies.core.edits import Anchor, Placed, locate
 from policies.core.lineage import Ledger, Lineage, Record, extend_message, record_key
 from proxy.dialects import Count
@@ -108,8 +108,30 @@ def _remembered(trail: Trail, head: HeadKey) -> tuple[Turn, int] | None:
     for common in range(len(trail.nodes), 0, -1):
         turn = trail.nodes[common - 1].newest(head)
         if turn is not None:
-            return (turn, common) if _continues(trail, common) else None
+            return (_rewritten(trail, common, turn, head), common) if _continues(trail, common) else None
     return None
+
+
+def _rewritten(trail: Trail, common: int, turn: Turn, head: HeadKey) -> Turn:
+    """The newest turn below `turn`, where this request goes on from that one with its history changed.
+
+    A request that shares nothing more with it than their beginning is a fork, and goes on from `turn`.
+    """
+    newest = trail.nodes[common - 1].tip(head)
+    if newest is None or newest is turn or newest.end is None:
+        return turn
+    known = {_content(node.message) for node in newest.end.back(newest.record.count - common)}
+    again = any(_content(message) in known for message in trail.messages[common:] if _tells(message))
+    return newest if again else turn
+
+
+def _tells(message: Message) -> bool:
+    """Whether a message is of one run of an agent alone: an answer or an observation."""
+    return message.role is Role.ASSISTANT or any(block.kind is Kind.OBSERVATION for block in message.blocks)
+
+
+def _content(message: Message) -> tuple[bytes, ...]:
+    return tuple(block.hash for block in message.blocks)
 
 
 def _continues(trail: Trail, common: int) -> bool:

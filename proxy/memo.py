@@ -11,7 +11,7 @@ It must not know what an edit is for, nor any wire format.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TypeVar
@@ -84,13 +84,10 @@ class Turn:
 
     def messages_from(self, common: int, most: int) -> tuple[bytes, ...]:
         """At most so many messages of its request behind the first `common` ones, as far as they are known."""
-        node, found = self.end, list[bytes]()
-        for _ in range(self.record.count - common):
-            if node is None:
-                return self.beyond[:most]
-            found.append(node.message.raw)
-            node = node.parent
-        return tuple(reversed(found[-most:]))
+        if self.end is None:
+            return self.beyond[:most]
+        nodes = list(self.end.back(self.record.count - common))
+        return tuple(node.message.raw for node in reversed(nodes[-most:]))
 
     def keep(self, record: Record, messages: Sequence[Message]) -> None:
         """The store has it. Where another process wrote it first, what that one did counts."""
@@ -126,9 +123,18 @@ class Node:
         for turn in reversed(self.turns.values()):
             if turn.head == head:
                 return turn
-        return self._tip(head)
+        return self.tip(head)
 
-    def _tip(self, head: HeadKey) -> Turn | None:
+    def back(self, count: int) -> Iterator["Node"]:
+        """This one and those before it, so many."""
+        node: Node | None = self
+        for _ in range(count):
+            assert node is not None
+            yield node
+            node = node.parent
+
+    def tip(self, head: HeadKey) -> Turn | None:
+        """The newest turn that passed here, of this head where there is one."""
         turn = self.tips.get(head) or next(reversed(self.tips.values()), None)
         while turn is not None and turn.successor is not None:
             turn = turn.successor

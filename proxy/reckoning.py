@@ -6,6 +6,7 @@ explain, not hidden. A read that is partly there is partly lost.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from metrics.loss import Cause, usual_party
 from policies.core.outcome import Lost
@@ -35,18 +36,15 @@ def reckon(plan: Plan, profile: Profile, usage: Usage) -> Reckoned | None:
     if unread > TOLERANCE * usage.input:
         found.append((Cause.PROVIDER_UNEXPLAINED, unread))
     parties = {str(each.cause): each.party for each in plan.breaks}
-    price = _price(profile, usage)
-    return Reckoned(
-        achievable,
-        tuple(
-            Lost(cause, parties.get(cause, usual_party(cause)), tokens, tokens * price / MILLION)
-            for cause, tokens in found
-        ),
-    )
+    losses = (Lost(cause, parties.get(cause, usual_party(cause)), tokens, 0.0) for cause, tokens in found)
+    return Reckoned(achievable, tuple(replace(lost, cost=_cost(lost, plan, profile, usage, scale)) for lost in losses))
 
 
-def _price(profile: Profile, usage: Usage) -> float:
-    """For a million tokens: what they cost above a read. Where nothing was written they were plain input."""
+def _cost(lost: Lost, plan: Plan, profile: Profile, usage: Usage, scale: float) -> float:
+    """Above what reading would have cost. What a rewrite, or the client, took out altogether is not paid again."""
+    if lost.cause.startswith("policy_"):
+        return plan.arithmetic.price_usd * scale
     prices = profile.prices_for(usage.input or 0)
     paid = prices.write if prices.write is not None and usage.cache_write else prices.input
-    return paid - prices.read
+    again = min(lost.tokens, (usage.input or 0) - (usage.cache_read or 0))
+    return again * (paid - prices.read) / MILLION

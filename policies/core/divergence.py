@@ -105,7 +105,9 @@ def _in_parameters(before: Mapping[str, object], after: Mapping[str, object]) ->
 
 def _difference(segment: Segment, index: int, path: Sequence[str | int], place: _Place) -> Difference:
     sides = redacted(_text(place.before)), redacted(_text(place.after))
-    start = max(0, _common(*sides) - LEAD)
+    # what differs may be a credential, and both sides look alike
+    differs = sides[0].find(HIDDEN) if sides[0] == sides[1] else _common(*sides)
+    start = max(0, differs - LEAD)
     return Difference(segment, index, _dotted(path), place.way, *(_excerpt(side, start) for side in sides))
 
 

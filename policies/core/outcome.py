@@ -37,7 +37,7 @@ class Tally(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """Cached input that was paid for again. Tokens are at the size that the provider reported, where it did."""
+    """Cached input that was not read. Tokens are at the size that the provider reported."""
 
     cause: str
     party: str

@@ -22,7 +22,7 @@ from proxy.demo import play, plot, session, words
 from proxy.demo.figures import Comparison, document
 from proxy.profiles import load_profiles, profile_for
 
-PLOT = "demo.svg"
+PLOT, STATE = "demo.svg", "demo.db"
 BAR = 40
 
 
@@ -42,8 +42,9 @@ def run(folder: str, stays: bool, terminal: Terminal, environ: Mapping[str, str]
         return asyncio.get_running_loop().create_future()
 
     progress = _progress if sys.stderr.isatty() else _silent
+    played = partial(play.compare, recorded, _profile(recorded), environ, target.with_name(STATE), progress, done)
     try:
-        server.run(partial(_until_told, partial(play.compare, recorded, _profile(recorded), environ, progress, done)))
+        server.run(partial(_until_told, played))
     except httpx.HTTPError as error:
         raise OSError(f"the demo broke off: {str(error) or type(error).__name__}") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -72,7 +73,7 @@ def _tell(comparison: Comparison, recorded: session.Session, target: Path, termi
     terminal.text(f"{recorded.model}, a recorded coding session of {len(recorded.answers)} requests,")
     terminal.text("simulated provider, prices and cache rules of the model's profile\n")
     terminal.text(words.report(comparison, colour=terminal.colour))
-    terminal.text(f"\nplot: {target}")
+    terminal.text(f"\nplot: {target}\nturn by turn: holdfast explain --store sqlite:///{target.with_name(STATE)}")
 
 
 def _where(addresses: play.Addresses) -> str:

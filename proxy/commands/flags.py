@@ -106,6 +106,29 @@ def archive_get(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="as the placeholder names it: hf-...")
     parser.add_argument("--lines", metavar="A:B", default="", help="these lines only, counted from 1")
     parser.add_argument("--grep", metavar="RE", default="", help="lines that match this regular expression only")
+    _stored(parser)
+
+
+def explain(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "session",
+        nargs="?",
+        metavar="SESSION",
+        default="",
+        help="its name, or the beginning of it; default: the newest",
+    )
+    parser.add_argument("--turn", metavar="N", type=_counted, help="this turn alone, in full")
+    _stored(parser)
+    _format(parser)
+
+
+def sessions(parser: ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", type=_counted, default=20, help="at most so many, newest first (20)")
+    _stored(parser)
+    _format(parser)
+
+
+def _stored(parser: ArgumentParser) -> None:
     parser.add_argument("--store", metavar="URL", help="the store that `serve` was given, where it was by flag")
     _config(parser)
 
@@ -141,7 +164,7 @@ def replay(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json", "html"), default="table", help="default: table")
     parser.add_argument("--output", metavar="FILE", help="write there and not to standard output")
     parser.add_argument("--progress", action="store_true", help="tell of progress also where no terminal is")
-    parser.add_argument("--workers", metavar="N", type=_workers, help="processes; default: one for each processor")
+    parser.add_argument("--workers", metavar="N", type=_counted, help="processes; default: one for each processor")
 
 
 def _seconds(text: str) -> float:
@@ -154,7 +177,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _workers(text: str) -> int:
+def _counted(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError("a whole number from 1 on is allowed")
     return int(text)

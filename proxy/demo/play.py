@@ -7,6 +7,7 @@ Each waits for its answer before the next request, as an agent does; there is no
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,11 +39,15 @@ async def compare(
     session: Session,
     profile: Profile,
     environ: Mapping[str, str],
+    state: Path,
     progress: Progress,
     done: Callable[[Comparison, Addresses], "asyncio.Future[None] | None"],
 ) -> None:
-    """Play it, tell `done`, and keep everything running until the future that it returns is over."""
-    async with provider(session, profile) as upstream, proxy(upstream.url, environ) as ours:
+    """Play it, tell `done`, and keep everything running until the future that it returns is over.
+
+    `state`: the file of Holdfast's store.
+    """
+    async with provider(session, profile) as upstream, proxy(upstream.url, environ, state) as ours:
         comparison = await _play(session, profile, upstream, ours, progress)
         wait = done(comparison, Addresses(upstream.url, ours.url, ours.admin))
         if wait is not None:

@@ -23,11 +23,11 @@ class Said(Struct, frozen=True):
 
     masked: int = 0
     prefix: str = ""
-    """"first", "kept" or "broken:CAUSE"; empty where there is no such header."""
+    """"first", "kept" or "broken:CAUSE@PLACE"; empty where there is no such header."""
 
     @property
     def cause(self) -> str:
-        return self.prefix.partition(":")[2]
+        return self.prefix.partition(":")[2].partition("@")[0]
 
 
 class Break(Struct, frozen=True):

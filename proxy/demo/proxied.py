@@ -1,7 +1,7 @@
 """The proxy as users start it: `holdfast serve` in a process of its own, on free ports of this machine.
 
-Rules of this room: default policy, state in memory, no configuration of the user's: neither a file nor a
-variable may change what the demo shows. The process ends with the demo, by its own id.
+Rules of this room: default policy, state in a file of the demo's own, no configuration of the user's: neither a
+file nor a variable may change what the demo shows. The process ends with the demo, by its own id.
 """
 
 import asyncio
@@ -26,12 +26,14 @@ class Proxy(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def proxy(upstream: str, environ: Mapping[str, str]) -> AsyncIterator[Proxy]:
-    """Serves until left. Raises OSError where it does not start."""
+async def proxy(upstream: str, environ: Mapping[str, str], state: Path) -> AsyncIterator[Proxy]:
+    """Serves until left. `state`: the store's file, made anew. Raises OSError where it does not start."""
+    for file in state.parent.glob(f"{state.stem}*{state.suffix}*"):  # the archive beside it as well
+        file.unlink()
     with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as folder, (Path(folder) / "log").open("w+b") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "proxy.cli", "serve", "--port", "0", "--admin-port", "0"),
-            *("--store", "memory:", "--policy", "default", "--upstream", f"anthropic={upstream}"),
+            *("--store", f"sqlite:///{state.absolute()}", "--policy", "default", "--upstream", f"anthropic={upstream}"),
             env=_environment(environ, folder),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -26,7 +26,7 @@ def answer(total: int, read: int, plan: str = "applied=none; removed=0; prefix=k
     return Answer(200, (), "end_turn", usage, {"x-holdfast-plan": plan})
 
 
-MASKED = "applied=mask:1,stabilize:2; removed=400; prefix=broken:policy_mask"
+MASKED = "applied=mask:1,stabilize:2; removed=400; prefix=broken:policy_mask@messages[3]"
 
 
 def found(second: Record, reply: Answer) -> tuple[Break, ...]:
@@ -35,7 +35,7 @@ def found(second: Record, reply: Answer) -> tuple[Break, ...]:
 
 
 def test_the_header_says_how_many_were_masked_and_what_became_of_the_prefix() -> None:
-    assert said(answer(1, 0, MASKED)) == Said(1, "broken:policy_mask")
+    assert said(answer(1, 0, MASKED)) == Said(1, "broken:policy_mask@messages[3]")
     assert said(answer(1, 0, MASKED)).cause == "policy_mask"
     assert said(Answer(200, (), "", Usage(), {})) == Said()
 
