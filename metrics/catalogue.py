@@ -86,6 +86,9 @@ CONTEXT_TOKENS = _histogram(
 CONTEXT_FILL = _histogram(
     "holdfast_context_fill_ratio", "Input tokens of a request against the effective context limit", FILL, "stage"
 )
+CONTEXT_HEALTH = _counter(
+    "holdfast_context_health_total", "Signs of trouble in a context, each counted when it begins", "signal"
+)
 OVERHEAD = _histogram("holdfast_overhead_seconds", "Time that Holdfast itself took, by phase", SHORT, "phase")
 UPSTREAM = _histogram("holdfast_upstream_seconds", "Time from the request sent upstream to the end of its answer", LONG)
 FIRST_BYTE = _histogram(
@@ -124,6 +127,7 @@ BUILD_INFO = Metric("holdfast_build_info", "level", "Always 1; the labels say wh
 
 CATALOGUE: tuple[Metric, ...] = (
     *(REQUESTS, INPUT_TOKENS, OUTPUT_TOKENS, CACHE_ACHIEVABLE, CACHE_LOST, COST, EDITS, REMOVED_TOKENS),
-    *(CONTEXT_TOKENS, CONTEXT_FILL, OVERHEAD, UPSTREAM, FIRST_BYTE, PASSTHROUGH, RULE_VIOLATIONS, ESTIMATE_ERROR),
-    *(STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, SOCKETS, INFLIGHT, BUILD_INFO),
+    *(CONTEXT_TOKENS, CONTEXT_FILL, CONTEXT_HEALTH, OVERHEAD, UPSTREAM, FIRST_BYTE),
+    *(PASSTHROUGH, RULE_VIOLATIONS, ESTIMATE_ERROR, STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES),
+    *(SOCKETS, INFLIGHT, BUILD_INFO),
 )

@@ -165,6 +165,19 @@ class Sized:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextHealth:
+    """Signs of one kind that began in one request: "poisoning", "distraction", "confusion", "clash"."""
+
+    MOVES: ClassVar = (catalogue.CONTEXT_HEALTH,)
+    traffic: Traffic
+    signal: str
+    count: int = 1
+
+    def moves(self) -> Moves:
+        yield Move(catalogue.CONTEXT_HEALTH, (self.signal,), self.count, self.traffic)
+
+
+@dataclass(frozen=True, slots=True)
 class SocketClosed:
     """A relayed WebSocket is over."""
 
@@ -260,6 +273,7 @@ Event = (
     | Costed
     | Planned
     | Sized
+    | ContextHealth
     | Spent
     | SocketClosed
     | PassedThrough

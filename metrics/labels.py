@@ -27,6 +27,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite", "breakpoints"),
     "verdict": ("applied", "deferred", "rejected"),
     "stage": ("received", "sent"),
+    "signal": ("poisoning", "distraction", "confusion", "clash"),
     "end": (
         *("agent", "upstream", "agent_lost", "upstream_lost"),
         *("silent", "stalled", "idle", "drained", "fault"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from metrics.events import (
     Achievable,
     CacheLost,
+    ContextHealth,
     Costed,
     Event,
     Measured,
@@ -62,6 +63,7 @@ def accounted(settled: Settled) -> Iterator[Event]:
         return
     yield from _edits(traffic, planned.plan, planned.mode)
     yield from _sizes(traffic, planned)
+    yield from _health(traffic, settled)
     yield from _measured(traffic, settled.usage, _sent(planned))
     if settled.reckoned is not None:
         yield from _cache(traffic, settled.reckoned)
@@ -95,6 +97,13 @@ def _sizes(traffic: Traffic, planned: exchange.Planned) -> Iterator[Event]:
     limit = planned.seen.profile.limit(planned.policy.limits.effective)
     yield Sized(traffic, "received", planned.plan.sent.received_tokens, limit)
     yield Sized(traffic, "sent", _sent(planned), limit)
+
+
+def _health(traffic: Traffic, settled: Settled) -> Iterator[Event]:
+    """What a retry brings was counted with its first try."""
+    if settled.prepared.planned and not settled.prepared.planned.again:
+        for sign, count in Counter(signal.sign for signal in settled.health).items():
+            yield ContextHealth(traffic, sign, count)
 
 
 def _measured(traffic: Traffic, usage: Usage | None, estimate: int | None) -> Iterator[Event]:

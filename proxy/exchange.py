@@ -6,6 +6,7 @@ decoded, and what it found in headers.
 """
 
 import asyncio
+import dataclasses
 import hmac
 import logging
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from policies.core.health import Signal
 from policies.core.lineage import Lineage, Record, Sent
 from policies.core.outcome import Outcome
 from policies.core.plan import Plan
@@ -25,6 +27,7 @@ from proxy.archive import Archive
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide, tell
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
+from proxy.judging import begin_of, health_of
 from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
 from proxy.reading import Reader, Seen
@@ -69,6 +72,10 @@ class Planned:
     turn: Turn
     before: Sent | None = None
     """What the provider saw last on this lineage."""
+    begin: int = 0
+    """The first message that the turn before did not hold."""
+    again: bool = False
+    """The same request was planned before."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,6 +107,8 @@ class Settled:
     """What it would have cost without Holdfast: see `_direct`."""
     reckoned: Reckoned | None = None
     """What the cache gave and lost; None where that is not known, or nothing was sent as planned."""
+    health: tuple[Signal, ...] = ()
+    """Signs of trouble in the context that began with this turn."""
 
 
 class Witness(Degraded, Protocol):
@@ -182,7 +191,8 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     lineage = lineage_at(seen, place, tenant, request.session, mode)
     case = Case(context, seen, place, lineage, policy, mode, request.body, now, _rewritten(seen, place, lineage))
     decided, body, turn = await commit(case, decide(case))
-    planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last)
+    begin, again = begin_of(seen, place, lineage), place.retry is not None
+    planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, begin, again)
     headers = _headers(turn.record, decided, mode)
     if decided.losses:
         log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
@@ -220,13 +230,24 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
     if planned is None:
         context.witness.accounted(Settled(prepared, usage, status))
         return
-    settled = _costed(prepared, planned, usage, status)
+    settled = dataclasses.replace(_costed(prepared, planned, usage, status), health=_health(planned))
     context.witness.accounted(settled)
     turn = planned.turn
+    if settled.health and not planned.again:
+        signs = ", ".join(f"{one.sign} ({one.what})" for one in settled.health)
+        where = _visible(turn.record.session), turn.record.turn
+        log.info("signs of trouble in a context: session `%s`, turn %s, %s", *where, signs)
     if usage is not None:
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
     await _persist(context, planned, _outcome(settled, planned))
+
+
+def _health(planned: Planned) -> tuple[Signal, ...]:
+    """What begins with the turn, by what was sent."""
+    in_force = planned.plan.in_force if planned.mode == "enforce" else ()
+    limit = planned.seen.profile.limit(planned.policy.limits.effective)
+    return health_of(planned.seen, in_force, limit, planned.begin)
 
 
 def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:
@@ -273,6 +294,7 @@ def _outcome(settled: Settled, planned: Planned) -> Outcome:
             upstream=request.upstream,
             dialect=request.dialect.name,
             policy=planned.policy.name,
+            health=settled.health,
         ),
     )
 

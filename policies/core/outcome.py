@@ -7,6 +7,7 @@ redacted excerpts only. `explain` reads nothing else of a plan.
 from msgspec import Struct
 
 from policies.core.edits import Arithmetic, EditKind, Verdict
+from policies.core.health import Signal
 from policies.core.plan import Break
 
 STEPS = 40
@@ -80,6 +81,8 @@ class Story(Struct, frozen=True):
     """Further turns that the planner expects."""
     replayed: int = 0
     markers: int = 0
+    health: tuple[Signal, ...] = ()
+    """Signs of trouble in the context that began with this turn."""
     diagnosis: str = ""
     """Why the provider itself says that it did not read more, where the client asked."""
 

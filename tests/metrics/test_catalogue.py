@@ -23,6 +23,7 @@ PROMISED = {
     "holdfast_removed_tokens_total": ("counter", (*TRAFFIC, "kind", "verdict", "reason")),
     "holdfast_context_tokens": ("histogram", (*TRAFFIC, "stage")),
     "holdfast_context_fill_ratio": ("histogram", (*TRAFFIC, "stage")),
+    "holdfast_context_health_total": ("counter", (*TRAFFIC, "signal")),
     "holdfast_overhead_seconds": ("histogram", (*TRAFFIC, "phase")),
     "holdfast_upstream_seconds": ("histogram", TRAFFIC),
     "holdfast_time_to_first_byte_seconds": ("histogram", TRAFFIC),
@@ -44,6 +45,7 @@ VALUES = {
     "kind": {"mask", "shape", "compact", "stabilize", "tools", "recite"},
     "verdict": {"applied", "deferred", "rejected"},
     "stage": {"received", "sent"},
+    "signal": {"poisoning", "distraction", "confusion", "clash"},
     "phase": {"prepare", "first_byte", "settle"},
 }
 

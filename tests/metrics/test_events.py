@@ -59,6 +59,7 @@ CASES: list[tuple[Event, Expected]] = [
         events.Sized(T, "sent", 50_000, 200_000),
         [("context_tokens", ("sent",), 50_000), ("context_fill_ratio", ("sent",), 0.25)],
     ),
+    (events.ContextHealth(T, "clash", 2), [("context_health_total", ("clash",), 2)]),
     (events.Sized(T, "received", 50_000), [("context_tokens", ("received",), 50_000)]),
     (events.Spent(T, "prepare", 0.002), [("overhead_seconds", ("prepare",), 0.002)]),
     (events.PassedThrough("duplicate_keys"), [("passthrough_total", ("duplicate_keys",), 1)]),
