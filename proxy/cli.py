@@ -140,6 +140,12 @@ def _stored(call: Call) -> "Settings":
     return load_settings(Request(file, call.environ, flags))
 
 
+def _tools(call: Call) -> int:
+    from proxy.commands import tools
+
+    return tools.run(call.args.files, call.args.model, call.terminal)
+
+
 def _doctor(call: Call) -> int:
     from proxy.commands import doctor
 
@@ -236,6 +242,13 @@ COMMANDS = (
         "holdfast archive get hf-66o46nj7p6ipja5t --lines 1:40",
         flags.archive_get,
         _archive_get,
+    ),
+    Command(
+        "tools",
+        "what the tool definitions of recorded sessions cost, and which of them were used",
+        "holdfast tools recordings/*.jsonl",
+        flags.tools,
+        _tools,
     ),
     Command(
         "doctor",

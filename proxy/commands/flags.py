@@ -149,6 +149,12 @@ def models(parser: ArgumentParser) -> None:
     _format(parser)
 
 
+def tools(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a trace or a recording, .jsonl or .jsonl.gz")
+    parser.add_argument("--model", metavar="M", help="price by this model's rules; default: each session's own")
+    _format(parser)
+
+
 def replay(parser: ArgumentParser) -> None:
     parser.add_argument("traces", nargs="+", metavar="TRACE", help="a trace or a recording, .jsonl or .jsonl.gz")
     parser.add_argument("--model", metavar="M", help="price by this model's rules; default: each session's own")
