@@ -123,7 +123,8 @@ def _with_members(case: Case, decided: Plan) -> Plan:
 async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:
     """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
     final, body, turn = await _committed(case, decided)
-    final = replace(final, breaks=breaks(case.seen, case.lineage, case.place.retry or case.place.parent, final))
+    if found := breaks(case.seen, case.lineage, case.place.retry or case.place.parent, final):
+        final = replace(final, breaks=found)
     return final, body, turn or _remember(case, final)
 
 

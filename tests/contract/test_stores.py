@@ -1,7 +1,9 @@
 """What every store promises, whatever it is kept in."""
 
 import asyncio
+import random
 import tempfile
+from base64 import b85encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
@@ -12,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.core.lineage import Record
-from policies.core.outcome import Outcome
+from policies.core.outcome import Outcome, Step, Story
 from proxy.errors import StoreError
-from proxy.store import Store
+from proxy.store import Session, Store
 from proxy.store.bounds import Bounds
 from proxy.store.memory import MemoryStore
 from proxy.store.sqlite import SqliteStore, open_sqlite
@@ -186,6 +188,52 @@ def test_the_last_outcome_of_a_turn_counts_and_an_unknown_turn_has_none(play: Pl
         assert await store.outcome(ALICE, digest("unknown")) is None
 
     play(scenario)
+
+
+def test_sessions_are_listed_by_last_use_with_their_turns_in_order(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        assert await store.sessions(9) == ()
+        for turn in (0, 2, 1):
+            await store.put(record(turn, lineage="a"))
+        other = await store.put(record(lineage="b", at=START + 1))
+        await store.put_outcome(ALICE, other.key, Outcome(200, input=9))
+        assert await store.sessions(9) == (
+            Session(ALICE, "session-a", 3, START + 2),
+            Session(ALICE, "session-b", 1, START + 1),
+        )
+        assert await store.sessions(1) == (Session(ALICE, "session-a", 3, START + 2),)
+        assert await store.turns(ALICE, "session-a") == tuple((record(turn, lineage="a"), None) for turn in range(3))
+        assert await store.turns(ALICE, "session-b") == ((other, Outcome(200, input=9)),)
+        assert await store.turns(ALICE, "unknown") == ()
+
+    play(scenario)
+
+
+def test_a_session_of_two_tenants_is_two(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        for tenant in (ALICE, BOB):
+            await store.put(record(tenant=tenant))
+        assert {session.tenant for session in await store.sessions(9)} == {ALICE, BOB}
+        ((hers, _),) = await store.turns(ALICE, "session-x")
+        assert hers.tenant == ALICE
+
+    play(scenario)
+
+
+def test_outcomes_count_against_the_bound_too(play: Play) -> None:
+    long = b85encode(random.Random(1).randbytes(10_000)).decode()  # what hardly gets smaller when compressed
+    told = (Step("mask", "applied", long, 1),)
+
+    async def scenario(store: AnyStore) -> None:
+        for number in range(4):
+            kept = await store.put(record(lineage=f"l{number}", at=START + number))
+            for _ in range(3):  # the last one alone is kept
+                await store.put_outcome(ALICE, kept.key, Outcome(200, story=Story(steps=told)))
+        dropped = await store.prune(START + 10)
+        left = await store.sessions(9)
+        assert (dropped or 4 - len(left)) in (1, 2, 3) and left[0].name == "session-l3"
+
+    play(scenario, Bounds(max_bytes=30_000, max_age=10**9))
 
 
 def test_whole_lineages_go_by_last_use_and_not_by_first(play: Play) -> None:

@@ -3,9 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from policies.core.divergence import Difference
 from policies.core.edits import Anchor, Decision, Edit, Verdict
 from policies.core.lineage import Sent
-from policies.core.plan import Plan
+from policies.core.plan import Break, Plan
 from tests.policies.building import block_hash
 
 
@@ -40,3 +41,26 @@ PLAN = Plan(sent=Sent(0.0, tokens=700, received_tokens=1000))
 )
 def test_the_summary_says_what_was_applied_what_was_removed_and_whether_the_prefix_held(plan: Plan, text: str) -> None:
     assert plan.summary() == text
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        (Difference("system", 1, "text", "changed", "a", "b"), "@system[1].text"),
+        (Difference("model", 0, "", "changed", "a", "b"), "@model"),
+        (Difference("parameters", 0, "tool_choice.type", "changed", "a", "b"), "@parameters.tool_choice.type"),
+        (Difference("parameters", 0, "", "changed", "", ""), "@parameters"),
+        (Difference("tools", 3, "", "inserted", "", "b"), "@tools[3]"),
+        (
+            Difference("messages", 4, "content[0].input.a; b\nc", "changed", "a", "b"),
+            "@messages[4].content[0].input.a??b?c",
+        ),
+        (Difference("messages", 4, "x" * 200, "changed", "a", "b"), "@messages[4]." + "x" * 68),
+    ],
+)
+def test_the_summary_names_the_place_of_the_break_in_plain_characters(where: Difference, place: str) -> None:
+    broken = replace(PLAN, prefix="broken:tools_changed")
+    other = Break("policy_mask", "mask", Difference("messages", 9, "", "changed", "", ""))
+    assert replace(broken, breaks=(other,)).summary().endswith("prefix=broken:tools_changed")
+    found = replace(broken, breaks=(Break("tools_changed", "client", where), other))
+    assert found.summary().endswith(f"prefix=broken:tools_changed{place}")

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from policies.core.outcome import Outcome
 from proxy.errors import StoreError
 from proxy.store.bounds import Bounds
 from proxy.store.codec import encode
-from proxy.store.sqlite import SQLITE_BOUNDS, SqliteStore, open_sqlite
+from proxy.store.database import Schema, open_database
+from proxy.store.sqlite import SCHEMA, SQLITE_BOUNDS, SqliteStore, open_sqlite
 from tests.proxy.store.records import ALICE, START, digest, record
 
 Scenario = Callable[[SqliteStore], Awaitable[None]]
@@ -189,5 +191,36 @@ def test_a_cancelled_call_leaves_the_store_usable(file: Path) -> None:
         assert await store.put(record(30)) == record(30)
         for turn in range(20):
             assert await store.find(ALICE, (record(turn).prefix,)) in ((), (record(turn),))
+
+    _play(file, scenario)
+
+
+def test_a_file_of_the_first_schema_is_read_and_goes_on(file: Path) -> None:
+    old = Schema(SCHEMA.name, SCHEMA.application_id, SCHEMA.steps[:1])
+    before = record()
+
+    async def first() -> None:
+        database = open_database(file, old)
+        columns = (ALICE, before.key, before.prefix, before.parent, before.root, before.at, encode(before))
+        insert = "INSERT INTO records (tenant, key, prefix, parent, root, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        await database.run(lambda connection: connection.execute(insert, columns))
+        await database.close()
+
+    async def scenario(store: SqliteStore) -> None:
+        assert await store.find(ALICE, (before.prefix,)) == (before,)
+        assert await store.sessions(9) == ()
+        await store.put(record(1))
+        assert await store.chain(ALICE, record(1).key) == (before, record(1))
+        assert [session.turns for session in await store.sessions(9)] == [1]
+
+    asyncio.run(first())
+    _play(file, scenario)
+
+
+def test_a_name_with_a_null_character_can_be_listed(file: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.put(replace(record(), session="a\0b"))
+        assert [session.name for session in await store.sessions(9)] == ["a?b"]
+        assert len(await store.turns(ALICE, "a?b")) == 1
 
     _play(file, scenario)
