@@ -76,6 +76,8 @@ class Block(Struct, frozen=True):
     """OBSERVATION: its content can be replaced by text without touching anything else."""
     content: bytes = b""
     """OBSERVATION: SHA-256 of its text (UTF-8)."""
+    said: bytes = b""
+    """OBSERVATION: likewise without times and addresses, so the same where two say the same."""
     lines: int = 0
     """OBSERVATION: lines of its text."""
     first_line: str = ""

@@ -143,24 +143,24 @@ def _observed(frame: Frame) -> Iterator[Signal]:
 
 
 def _poisoning(frame: Frame, one: Observed) -> Iterator[Signal]:
-    """The same call has failed twice running with the same words; a third time is no news.
+    """The same call has failed twice running in the same words; a third time is no news.
 
     Other words are another failure: tests run again after an edit, a build that is waited for.
     """
     if one.act is None or not one.block.failed:
         return
     before = list(islice(frame.index.alike(one, ("call", one.act.identity)), 2))
-    alike = [each.block.failed and each.block.content == one.block.content for each in before]
+    alike = [each.block.failed and each.block.said == one.block.said for each in before]
     if alike in ([True], [True, False]):
         tokens = before[0].block.tokens + one.block.tokens
         yield Signal("poisoning", "same_failure", (before[0].message, one.message), tokens, (one.tool,))
 
 
 def _duplicate(frame: Frame, one: Observed) -> Iterator[Signal]:
-    """Confusion: an observation says word for word what one before it says."""
+    """Confusion: an observation says what one before it says."""
     if one.block.failed or not frame.shows(one):
         return
-    first = next(filter(frame.shows, frame.index.alike(one, ("text", one.block.content))), None)
+    first = next(filter(frame.shows, frame.index.alike(one, ("text", one.block.said))), None)
     if first is not None:
         yield Signal("confusion", "duplicate", (first.message, one.message), one.block.tokens, (one.tool,))
 
@@ -171,7 +171,7 @@ def _clash(frame: Frame, one: Observed) -> Iterator[Signal]:
     if act is None:
         return
     old = _superseded(frame, one, act)
-    stale = [each for each in old if frame.shows(each) and each.block.content != one.block.content]
+    stale = [each for each in old if frame.shows(each) and each.block.said != one.block.said]
     if stale:
         what = "file_written" if act.writes else "file_read_again" if act.files else "same_call"
         places = sorted({each.message for each in stale})

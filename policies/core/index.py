@@ -14,7 +14,7 @@ from policies.core.conversation import Act, Block, BlockHash, Kind, Message
 from policies.core.edits import Anchor, Placed
 
 Key = tuple[str, bytes | str]
-"""What observations may have in common: ("call", what it asks), ("text", its hash), ("file", its path)."""
+"""What observations may have in common: ("call", what it asks), ("text", what it says), ("file", its path)."""
 
 
 class Observed(Struct, frozen=True):
@@ -128,8 +128,8 @@ class Index(Struct, frozen=True):
 
 def _keys(block: Block, act: Act | None) -> Iterator[Key]:
     """Each once. A text that came with an image does not say what was seen."""
-    if block.content and block.editable:
-        yield "text", block.content
+    if block.said and block.editable:
+        yield "text", block.said
     if act is not None:
         yield "call", act.identity
         yield from (("file", path) for path in dict.fromkeys(act.files))

@@ -18,6 +18,7 @@ from proxy.dialects import Count, UsageReader
 from proxy.dialects.canonical import canonical, decode, identity, raw_identity, unmarked
 from proxy.dialects.parts import Object, Part, opaque
 from proxy.dialects.slices import Path, find_value, object_slices
+from proxy.dialects.steady import steady
 from proxy.errors import DialectError
 
 _FIRST_LINE = 80  # characters kept of an observation's first line
@@ -152,10 +153,15 @@ def _block(part: Part, index: int, count: Count) -> Block:
         failed=part.failed,
         bound=part.bound,
         editable=part.content is not None,
-        content=hashlib.sha256(seen.encode("utf-8", "replace")).digest() if seen else b"",
+        content=_hashed(seen),
+        said=_hashed(steady(seen)),
         lines=seen.count("\n") + (not seen.endswith("\n")) if seen else 0,
         first_line=seen.lstrip().partition("\n")[0].rstrip()[:_FIRST_LINE],
     )
+
+
+def _hashed(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest() if text else b""
 
 
 def _joined(value: bytes, member: bytes) -> bytes:

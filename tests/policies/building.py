@@ -35,7 +35,7 @@ def observation(name: str, tokens: int = 1000, **fields: object) -> Block:
         Kind.OBSERVATION,
         name,
         tokens,
-        **{"editable": True, "content": content, "first_line": name, "lines": 3} | fields,
+        **{"editable": True, "content": content, "said": content, "first_line": name, "lines": 3} | fields,
     )
 
 

@@ -16,8 +16,8 @@ WRITE, ELSEWHERE = Act(b"write", ("f",), writes=True), Act(b"elsewhere", ("g",),
 
 def step(name: str, act: Act | None, said: str = "", tokens: int = 500, **fields: object) -> tuple[Message, Message]:
     """A call and its answer; what is said is its own unless two say the same."""
-    content = (said or name).encode()
-    return called(name, act=act, tool="tool"), observed(name, tokens, content=content, **fields)
+    words = (said or name).encode()
+    return called(name, act=act, tool="tool"), observed(name, tokens, said=words, **fields)
 
 
 def found(

@@ -165,6 +165,6 @@ def test_without_edits_nothing_is_kept_out() -> None:
 
 def test_an_observation_is_found_by_its_call_its_text_and_each_file_once() -> None:
     known = index(
-        called("a", act=Act(b"x", ("f", "f"))), observed("a"), observed("b", content=b""), observed("c", editable=False)
+        called("a", act=Act(b"x", ("f", "f"))), observed("a"), observed("b", said=b""), observed("c", editable=False)
     )
     assert [[kind for (kind, _), _ in one.links] for one in known.observations] == [["text", "call", "file"], [], []]
