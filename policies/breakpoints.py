@@ -21,7 +21,7 @@ KEY, SALT = "prompt_cache_key", "cache_salt"
 class Breakpoints(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the breakpoints policy."""
 
-    auto: bool = False
+    auto: bool = True
     """Add cache markers where they pay, and a `prompt_cache_key` where it helps. Those of the client stay."""
     cache_salt: bool = False
     """Keep each tenant's cache apart on an engine that takes a `cache_salt` (vLLM). Tenants then share no prefix."""

@@ -187,7 +187,9 @@ def direct_usd(turn: Turn) -> float:
 def unedited_usd(turn: Turn) -> float:
     """USD for this turn's input with the markers that are added whatever is edited, had nothing ever been edited."""
     sent = turn.cache.sent
-    held = replace(sent, entries=tuple(sorted({*own_entries(sent), *sent.marks})), explicit=sent.marks) if sent else None
+    held = (
+        replace(sent, entries=tuple(sorted({*own_entries(sent), *sent.marks})), explicit=sent.marks) if sent else None
+    )
     return _unedited_usd(turn, held, turn.marks)
 
 

@@ -42,7 +42,7 @@ VALUES = {
     "cache": {"read", "write", "uncached"},
     "side": {"actual", "direct"},
     "party": {"client", "policy", "provider"},
-    "kind": {"mask", "shape", "compact", "stabilize", "tools", "recite"},
+    "kind": {"mask", "shape", "compact", "stabilize", "tools", "recite", "breakpoints"},
     "verdict": {"applied", "deferred", "rejected"},
     "stage": {"received", "sent"},
     "signal": {"poisoning", "distraction", "confusion", "clash"},

@@ -10,7 +10,8 @@ from proxy.profiles import load_profiles, profile_for
 from tests.policies.building import TENANT, asked, called, conversation
 
 PROFILES = load_profiles()
-AUTO, SALTED, BOTH = Breakpoints(auto=True), Breakpoints(cache_salt=True), Breakpoints(auto=True, cache_salt=True)
+NEITHER, SALTED = Breakpoints(auto=False), Breakpoints(auto=False, cache_salt=True)
+AUTO, BOTH = Breakpoints(), Breakpoints(cache_salt=True)
 ROOT = b"root"
 
 
@@ -39,7 +40,7 @@ def added(
 )
 def test_only_where_a_provider_says_that_it_helps(model: str, dialect: str, names: set[str]) -> None:
     assert set(added(BOTH, model, request(dialect=dialect))) == names
-    assert added(Breakpoints(), model, request(dialect=dialect)) == {}
+    assert added(NEITHER, model, request(dialect=dialect)) == {}
 
 
 def test_a_key_is_of_tenant_and_lineage_and_says_nothing_of_them() -> None:

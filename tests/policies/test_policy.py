@@ -23,7 +23,7 @@ DOCUMENTED: dict[str, Any] = {
         "model": "same",
         "max_summary_tokens": 4000,
     },
-    "breakpoints": {"auto": False, "cache_salt": False},
+    "breakpoints": {"auto": True, "cache_salt": False},
     "tools": {"append_only": False},
     "recite": {"enabled": False},
     "limits": {"effective": None},

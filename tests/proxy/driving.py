@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from policies.breakpoints import Breakpoints
 from policies.core.conversation import Block, Conversation, Kind, Message
 from policies.core.lineage import extend_message, root_hash
 from policies.core.profile import Profile
@@ -35,11 +36,12 @@ STEP = 10.0
 """Seconds between two turns: every cache is still warm."""
 PROFILES = load_profiles()
 
-EAGER = Policy(name="eager", mask=Mask(keep_newest=1, min_tokens=61, when="always"))
+UNMARKED = Breakpoints(auto=False)
+EAGER = Policy(name="eager", mask=Mask(keep_newest=1, min_tokens=61, when="always"), breakpoints=UNMARKED)
 """Masks whatever is older than the newest observation, at once."""
-PATIENT = Policy(name="patient", mask=Mask(keep_newest=1, min_tokens=61))
+PATIENT = Policy(name="patient", mask=Mask(keep_newest=1, min_tokens=61), breakpoints=UNMARKED)
 """Masks when it pays."""
-IDLE = Policy(name="idle", mask=Mask(when="never"))
+IDLE = Policy(name="idle", mask=Mask(when="never"), breakpoints=UNMARKED)
 
 
 @dataclass(frozen=True)

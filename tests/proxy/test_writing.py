@@ -1,12 +1,8 @@
 """From a plan to bytes: only what the plan names changes, and what was made once is made once."""
 
-from dataclasses import dataclass, field
-
 import pytest
 
 from policies.core.plan import Marker, Plan
-from proxy.dialects import Dialect
-from proxy.exchange import Request, prepare
 from proxy.writing import Illegal, original, replays, write
 from tests.proxy.driving import (
     ANTHROPIC,
@@ -19,7 +15,6 @@ from tests.proxy.driving import (
     elements,
     large,
     masked,
-    run,
     texts,
     turns_of,
     work,
@@ -44,29 +39,16 @@ def test_the_original_is_what_the_model_would_have_read(wire: Wire) -> None:
     assert found == [large("c0").encode(), large("c1").encode()]
 
 
-@dataclass
-class Counted:
-    """A real dialect that counts what it replaces."""
-
-    inner: Dialect
-    replaced: list[bytes] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
-        self.replaced.append(raw)
-        return self.inner.replace(raw, edits)
-
-
 def test_a_message_is_edited_once_and_handed_on() -> None:
-    replica, counted = Replica(), Counted(CHAT.dialect)
+    replica = Replica()
+    known: dict[int, bytes] = {}
     for turn in turns_of(work(6)):
-        replica.now += 10
-        request = Request("api", counted, CHAT.path, CHAT.body(turn))  # type: ignore[arg-type]
-        found = run(prepare(request, replica.context, replica.now))
-    assert masked(CHAT, found.body) == 5
-    assert len(counted.replaced) == len(set(counted.replaced)) == 5
+        prepared = replica.turn(CHAT, turn)
+        assert prepared.planned is not None
+        edited = dict(prepared.planned.turn.rewritten)
+        assert all(edited[index] is raw for index, raw in known.items())
+        known = edited
+    assert masked(CHAT, prepared.body) == len(known) == 5
 
 
 @every_wire

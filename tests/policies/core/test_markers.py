@@ -41,9 +41,7 @@ WHOLE = conversation(asked(), *steps(2000, 300, 500), tools=1)
 HEADED = replace(WHOLE, head=replace(WHOLE.head, markable=True, tokens=2000))
 
 
-def turn(
-    whole: Conversation = WHOLE, past: Lineage | None = None, known: Profile = CLAUDE, now: float = 1.0
-) -> Turn:
+def turn(whole: Conversation = WHOLE, past: Lineage | None = None, known: Profile = CLAUDE, now: float = 1.0) -> Turn:
     return facts(whole, past or Lineage(), known, now)
 
 
@@ -80,9 +78,7 @@ def test_chances_are_counted_from_the_turns_of_the_lineage() -> None:
     assert chances(WHOLE, 0, Ledger(pauses=9, absences=9, rewrites=9), 9) == Chances(0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("gap", "pauses", "absences"), [(300, 0, 0), (301, 1, 0), (3600, 1, 0), (3601, 0, 1)]
-)
+@pytest.mark.parametrize(("gap", "pauses", "absences"), [(300, 0, 0), (301, 1, 0), (3600, 1, 0), (3601, 0, 1)])
 def test_gaps_are_counted_by_what_outlasts_them(gap: float, pauses: int, absences: int) -> None:
     found = counted(Ledger(), Lineage(last=Sent(0.0, 0, 0)), RULE, gap)
     assert found == Ledger(pauses=pauses, absences=absences)

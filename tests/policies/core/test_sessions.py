@@ -73,9 +73,7 @@ def marked_late(whole: Conversation) -> Conversation:
     return marked_at(whole, max(0, len(whole.messages) - 5))
 
 
-def session(
-    profile: Profile, course: Course, client: Client, when: str = "pays", *, mark: bool = False
-) -> list[Turn]:
+def session(profile: Profile, course: Course, client: Client, when: str = "pays", *, mark: bool = False) -> list[Turn]:
     """Every turn of a session whose client only ever appends."""
     mask, terms = Mask(keep_newest=KEEP), Terms(when=when, keep_newest=KEEP, mark=mark)
     messages, lineage, now, turns = [asked(tokens=400)], Lineage(TENANT), 1000.0, []
@@ -152,8 +150,8 @@ class Provider:
         for n in range(len(names) + 1) if everywhere else [*ends, *ours]:
             key = tuple(names[:n])
             self.written[key] = self.written.get(key, False) or n in ours
-            lasting = isinstance(rule, Breakpoints) and n in long
-            self.lives[key] = max(self.lives.get(key, 0.0), (rule.long_ttl or 0.0) if lasting else rule.ttl)
+            lasts = rule.long_ttl or 0.0 if isinstance(rule, Breakpoints) and n in long else rule.ttl
+            self.lives[key] = max(self.lives.get(key, 0.0), lasts)
 
     def rounded(self, tokens: int, total: int) -> int:
         match self.profile.cache:

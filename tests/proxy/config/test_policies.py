@@ -82,7 +82,7 @@ def test_the_documented_file_loads_and_says_what_has_no_effect() -> None:
     assert loaded.policy.per_tool["read_file"].mask.keep_newest == 20
     keys = [note.split("`")[1] for note in loaded.notes]
     assert keys == [
-        *("stabilize.pin_system", "stabilize.pin_tools", "shape", "compact", "breakpoints", "tools", "recite"),
+        *("stabilize.pin_system", "stabilize.pin_tools", "shape", "compact", "tools", "recite"),
         "per_tool.bash.shape",
     ]
     assert loaded.notes[-1] == "f.yaml:14: `per_tool.bash.shape` is not in effect in this version"

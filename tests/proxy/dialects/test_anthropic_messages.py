@@ -293,7 +293,11 @@ def test_the_end_of_tools_and_system_is_marked_and_nothing_else_changes(
         expected = json.dumps({**fields, **marked}).replace(json.dumps(MARK), json.dumps(LONG if long else MARK))
         assert json.loads(whole) == {"model": "m", "messages": [], **json.loads(expected)}
         after = DIALECT.head(whole, "/v1/messages", len)
-        assert (after.system_hash, after.tools_hash, after.tokens) == (plain.system_hash, plain.tools_hash, plain.tokens)
+        assert (after.system_hash, after.tools_hash, after.tokens) == (
+            plain.system_hash,
+            plain.tools_hash,
+            plain.tokens,
+        )
         assert (after.markers, after.long) == (1, long)
 
 

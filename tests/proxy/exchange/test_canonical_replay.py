@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from policies.policy import Policy
 from policies.stabilize import Stabilize
 from tests.proxy.driving import (
     ANTHROPIC,
@@ -154,7 +154,7 @@ def test_a_marker_that_comes_later_is_not_taken_away() -> None:
 
 @every_wire
 def test_replaying_can_be_switched_off(wire: Wire) -> None:
-    replica = Replica(Policy(name="plain", mask=IDLE.mask, stabilize=Stabilize(replay=False)))
+    replica = Replica(replace(IDLE, stabilize=Stabilize(replay=False)))
     replica.turn(wire, work(1))
     body = respelled(wire, wire.body(work(2)), reordered)
     assert run(replica.send(wire, body)).body is body

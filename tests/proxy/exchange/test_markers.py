@@ -1,4 +1,4 @@
-"""The breakpoints policy through the driver: what is added to the bytes, what stays, and what it is said to have saved."""
+"""The breakpoints policy through the driver: what is added to the bytes, what stays, and what is called saved."""
 
 import json
 
@@ -17,6 +17,7 @@ from tests.proxy.driving import (
     CONVERSE,
     RESPONSES,
     START,
+    UNMARKED,
     WIRES,
     Answer,
     Json,
@@ -33,7 +34,7 @@ from tests.proxy.driving import (
     work,
 )
 
-AUTO = Policy(name="auto", mask=Mask(when="never"), breakpoints=Breakpoints(auto=True))
+AUTO = Policy(name="auto", mask=Mask(when="never"))
 EAGER = replace(AUTO, mask=Mask(keep_newest=1, min_tokens=61, when="always"))
 SYSTEM = large("system") * 8
 MARK = {"type": "ephemeral"}
@@ -102,7 +103,7 @@ def test_the_head_is_marked_wherever_it_stands_and_not_one_other_byte_changes(
 
 
 def test_without_a_system_prompt_the_last_tool_is_marked() -> None:
-    tools = [{"name": name, "description": large(name) * 8, "input_schema": {}} for name in ("read", "write")]
+    tools: list[Json] = [{"name": name, "description": large(name) * 8, "input_schema": {}} for name in ("read", "write")]
     body = json.loads(ANTHROPIC.body(work(0), tools=tools))
     del body["system"]
     prepared = run(Replica(AUTO).send(ANTHROPIC, dump(body)))
@@ -256,7 +257,7 @@ def test_a_key_is_added_at_the_end_and_the_rest_stays_byte_for_byte() -> None:
 
 
 def test_append_only_a_lineage_that_began_without_a_key_gets_none() -> None:
-    replica = Replica(replace(AUTO, breakpoints=Breakpoints()))
+    replica = Replica(replace(AUTO, breakpoints=UNMARKED))
     turns = turns_of(work(3))
     replica.turn(CHAT, turns[0], model=MISTRAL)
     replica.policy = AUTO

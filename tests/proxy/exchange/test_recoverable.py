@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from policies.mask import Mask
-from policies.policy import Policy
 from proxy.archive import MemoryArchive
 from proxy.exchange import Context, tenant_of
 from proxy.store.memory import MemoryStore
@@ -173,7 +173,7 @@ def test_another_tenant_key_makes_other_tenants() -> None:
 
 @every_wire
 def test_what_tools_are_excluded_or_report_a_failure_stays(wire: Wire) -> None:
-    replica = Replica(Policy(name="p", mask=Mask(1, 61, exclude_tools=("read_*",), when="always")))
+    replica = Replica(replace(IDLE, mask=Mask(1, 61, exclude_tools=("read_*",), when="always")))
     *_, prepared = replica.session(wire, work(4))
     assert prepared.body is prepared.request.body
     assert masked(wire, prepared.body) == 0
