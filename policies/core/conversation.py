@@ -77,7 +77,7 @@ class Block(Struct, frozen=True):
     content: bytes = b""
     """OBSERVATION: SHA-256 of its text (UTF-8)."""
     said: bytes = b""
-    """OBSERVATION: likewise without times and addresses, so the same where two say the same."""
+    """OBSERVATION: likewise, less times of day and addresses: the same where two say the same."""
     lines: int = 0
     """OBSERVATION: lines of its text."""
     first_line: str = ""
