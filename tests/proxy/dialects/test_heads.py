@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from policies.core.conversation import Head
-from proxy.dialects.heads import Layout, integer, model_of, pick, read_head
+from policies.core.divergence import Prompt
+from proxy.dialects.heads import Layout, integer, model_of, pick, read_head, read_prompt
 from proxy.errors import DialectError
 
 LAYOUT = Layout(
@@ -143,3 +144,30 @@ def test_a_definition_is_counted_without_its_marker() -> None:
     ((_, bare),) = head({"tools": [{"name": "a"}]}).definitions
     assert head({"tools": [{"name": "a", "cache_control": {"type": "ephemeral"}}]}).definitions == (("a", bare),)
     assert bare == len('{"name":"a"}')
+
+
+def test_a_head_as_values_is_what_its_hashes_cover() -> None:
+    body = {
+        "model": "m",
+        "tools": [{"name": "a", "cache_control": {}}, {"name": "b"}],
+        "system": "x",
+        "mode": 1,
+        "deep": {"effort": "low", "other": 2},
+        "other": 3,
+    }
+    assert read_prompt(LAYOUT, json.dumps(body).encode()) == Prompt(
+        tools=({"name": "a"}, {"name": "b"}),
+        system=({"type": "text", "text": "x"},),
+        parameters={"mode": 1, "deep.effort": "low"},
+    )
+
+
+def test_what_is_no_list_stands_as_one_value() -> None:
+    found = read_prompt(LAYOUT, b'{"tools":{"name":"a"},"system":{"parts":["x"]}}')
+    assert (found.tools, found.system) == (({"name": "a"},), ({"parts": ["x"]},))
+    assert read_prompt(LAYOUT, b"{}") == Prompt()
+
+
+def test_tools_that_are_not_in_the_prompt_are_not_compared() -> None:
+    layout = Layout(("tools",), (), (), (), lambda fields: "", in_prompt=lambda tool: tool != "deferred")
+    assert read_prompt(layout, b'{"tools":["deferred","a"]}').tools == ("a",)

@@ -24,3 +24,8 @@ def test_it_is_never_viewed_so_nothing_in_it_can_be_edited() -> None:
         DIALECT.head(b"{}", "/mine", len)
     (block,) = DIALECT.message(b'{"role":"tool","content":"x"}', len).blocks
     assert not block.editable and not block.markable
+
+
+def test_its_head_is_no_value_to_compare() -> None:
+    with pytest.raises(DialectError, match="measured_only"):
+        DIALECT.prompt(b"{}")

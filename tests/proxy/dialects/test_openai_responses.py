@@ -251,3 +251,12 @@ def test_what_is_not_reported_is_none() -> None:
 
 def test_an_error_is_in_the_providers_own_shape() -> None:
     assert json.loads(DIALECT.error(502, "no"))["error"]["type"] == "server_error"
+
+
+def test_an_item_as_a_value_is_without_its_name_and_speaks_as_its_role_does() -> None:
+    said = DIALECT.said(b'{"role":"assistant","content":"x","id":"msg_1","status":"completed"}')
+    assert said == {"role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+    assert DIALECT.said(b'{"role":"user","content":"x"}') == {
+        "role": "user",
+        "content": [{"type": "input_text", "text": "x"}],
+    }

@@ -215,3 +215,21 @@ def test_without_markers_nothing_can_be_marked() -> None:
         VIEW.mark(b'{"content":" "}', 0, False)
     with pytest.raises(DialectError, match="no_such_block"):
         VIEW.mark(b'{"content":"x"}', 3, False)
+
+
+def test_a_head_as_values_comes_from_the_dialect() -> None:
+    assert VIEW.prompt(b"x") == Prompt(tools=(b"x",))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"content":"x","role":"user"}', {"content": [{"type": "words", "text": "x"}], "role": "user"}),
+        (b'{"content":[{"text":"x","cache_control":{}}],"name":null,"calls":[]}', {"content": [{"text": "x"}]}),
+        (b'{"n":1.0}', {"n": 1}),
+        (b'["x"]', ["x"]),
+        (b'{"a":1,"a":2}', '{"a":1,"a":2}'),
+    ],
+)
+def test_a_message_as_a_value_is_without_markers_and_in_one_form(raw: bytes, said: object) -> None:
+    assert VIEW.said(raw) == said
