@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from policies.core.health import Signal
 from policies.core.outcome import Lost, Outcome, Story
 from policies.core.plan import Break
 from proxy.explain.figures import Line, Rewrite, Total, line_of, payback, rewrites_of, share, story_of
 from proxy.explain.looking import Turn
-from proxy.tables import WIDTH, render
+from proxy.tables import render
 
 WIDE = 100
 
@@ -26,6 +27,17 @@ MEANS = {
     "below_minimum": "a shorter prefix than this model caches at all",
     "lookback_exceeded": "no marker stands near enough behind what was written",
     "provider_unexplained": "by its rules the provider could have read it",
+}
+
+SIGNS = {
+    "same_failure": "the same call has failed twice running in the same words",
+    "full": "what is sent passes four fifths of the effective limit",
+    "crowded": "nearly all of a context that is half full is observations",
+    "unused_tools": "most of the tool definitions are of tools that were never called",
+    "duplicate": "the last of these says again what the one before says",
+    "file_written": "what was read of a file is still shown after it was written",
+    "file_read_again": "what was read of a file is still shown after it was read anew",
+    "same_call": "the same call has given another answer, and the one before is still shown",
 }
 
 
@@ -112,6 +124,7 @@ def turn(shown: Turn, of: int, colour: bool = False) -> str:
         *(_loss(lost, story) for lost in story.losses),
         *(_first_difference(found, "changed, at no loss") for found in _harmless(story)),
         *([f"the provider says: {story.diagnosis}"] if story.diagnosis else []),
+        *map(_sign, story.health),
         *_planned(story, colour),
     ]
     return "\n\n".join(parts)
@@ -165,6 +178,14 @@ def _sides(found: Break) -> str:
     return "\n".join(lines)
 
 
+def _sign(signal: Signal) -> str:
+    where = f"messages {', '.join(map(str, signal.messages))}"
+    tools = ", ".join(filter(None, signal.tools))
+    lines = [SIGNS[signal.what], f"at  {where}", *([f"of  {tools}"] if tools else [])]
+    told = [f"  {textwrap.shorten(line, WIDE - 2, placeholder='…')}" for line in lines]
+    return "\n".join([f"{signal.sign}: {signal.what}, about {count(signal.tokens)} tokens", *told])
+
+
 def _planned(story: Story, colour: bool) -> Iterator[str]:
     if story.replayed:
         yield f"{story.replayed} messages went out in the bytes of their first sending"
@@ -175,7 +196,7 @@ def _planned(story: Story, colour: bool) -> Iterator[str]:
     header = ("rewrite", "message", "tool", "removes", "price", "a turn", "pays in", "verdict")
     rows = [_rewrite(rewrite, story.unit) for rewrite in rewrites_of(story)]
     more = sum(tally.count for tally in story.tallies) - len(rows)
-    yield render(header, rows, width=WIDTH, colour=colour) + (f"\nand {more:,} more" if more else "")
+    yield render(header, rows, width=WIDE, colour=colour) + (f"\nand {more:,} more" if more else "")
 
 
 def _batches(story: Story) -> Iterator[str]:
