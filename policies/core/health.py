@@ -16,6 +16,16 @@ from policies.core.index import Force, Index, Observed
 from policies.core.lineage import Lineage
 
 Sign = Literal["poisoning", "distraction", "confusion", "clash"]
+Form = Literal[
+    "same_failure",
+    "full",
+    "crowded",
+    "unused_tools",
+    "duplicate",
+    "file_written",
+    "file_read_again",
+    "same_call",
+]
 
 SMALL = 200
 """Tokens below which an observation is not worth a word; the mask policy leaves such ones alone as well."""
@@ -35,8 +45,7 @@ class Signal(Struct, frozen=True):
     """One sign of trouble, with its evidence."""
 
     sign: Sign
-    what: str
-    """Its form, a fixed word."""
+    what: Form
     messages: tuple[int, ...] = ()
     """Where: what was there before, then the message that brings it. Leading system messages are not counted."""
     tokens: int = 0
@@ -173,7 +182,7 @@ def _clash(frame: Frame, one: Observed) -> Iterator[Signal]:
     old = _superseded(frame, one, act)
     stale = [each for each in old if frame.shows(each) and each.block.said != one.block.said]
     if stale:
-        what = "file_written" if act.writes else "file_read_again" if act.files else "same_call"
+        what: Form = "file_written" if act.writes else "file_read_again" if act.files else "same_call"
         places = sorted({each.message for each in stale})
         yield Signal("clash", what, (*places, one.message), sum(each.block.tokens for each in stale), (one.tool,))
 

@@ -179,11 +179,19 @@ def _sides(found: Break) -> str:
 
 
 def _sign(signal: Signal) -> str:
-    where = f"messages {', '.join(map(str, signal.messages))}"
-    tools = ", ".join(filter(None, signal.tools))
-    lines = [SIGNS[signal.what], f"at  {where}", *([f"of  {tools}"] if tools else [])]
-    told = [f"  {textwrap.shorten(line, WIDE - 2, placeholder='…')}" for line in lines]
-    return "\n".join([f"{signal.sign}: {signal.what}, about {count(signal.tokens)} tokens", *told])
+    """What began, what it means, and its evidence."""
+    evidence = {"at": f"messages {', '.join(map(str, signal.messages))}", "of": ", ".join(filter(None, signal.tools))}
+    return "\n".join(
+        [
+            f"{signal.sign}: {signal.what}, about {count(signal.tokens)} tokens",
+            f"  {SIGNS[signal.what]}",
+            *(
+                f"  {name}  {textwrap.shorten(text, WIDE - 6, placeholder='…')}"
+                for name, text in evidence.items()
+                if text
+            ),
+        ]
+    )
 
 
 def _planned(story: Story, colour: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from policies.core.conversation import Act, Message, Role
-from policies.core.health import CALLS, Frame, Signal, beginning, signals
+from policies.core.health import CALLS, Form, Frame, Signal, beginning, signals
 from policies.core.index import Index, force_of
 from policies.core.lineage import Lineage
 from tests.policies.building import asked, called, conversation, message, observed, placed, seen, steps, thought
@@ -133,7 +133,7 @@ def test_a_file_read_again_or_written_supersedes_what_was_read_of_it(
     signals = found(*earlier, step("now", now))
     assert [signal.messages[:-1] for signal in signals] == ([where] if where else [])
     if where:
-        what = "file_written" if now.writes else "file_read_again"
+        what: Form = "file_written" if now.writes else "file_read_again"
         last = 2 * len(before) + 2
         assert signals == (Signal("clash", what, (*where, last), 500 * len(where), ("tool",)),)
 

@@ -1,20 +1,14 @@
 """Everything that explains a turn is on one screen, in words, and within its width."""
 
-import re
-from pathlib import Path
-
 from msgspec.structs import replace
 
 from metrics.loss import Cause
-from policies.core.health import Signal
 from policies.core.outcome import Lost
 from proxy.explain import words
 from proxy.explain.figures import total_of
 from proxy.explain.looking import Turn
 from tests.proxy.explain.building import CHANGED, MASKING, turn
 from tests.proxy.store.records import record
-
-ROOT = Path(__file__).resolve().parents[3]
 
 SCREEN = """\
 session session-x, turn 1 of 9, 2027-01-15 08:00:01 UTC
@@ -88,33 +82,6 @@ def test_a_change_at_no_loss_and_what_the_provider_says_are_shown() -> None:
     text = words.turn(turn(story=replace(CHANGED, losses=(), diagnosis="tools_changed")), 1)
     assert "system_changed by client: changed, at no loss\n  at  system[1].text" in text
     assert "the provider says: tools_changed" in text
-
-
-def test_what_begins_to_mislead_the_model_is_told_with_its_evidence() -> None:
-    story = replace(
-        MASKING, health=(Signal("clash", "same_call", (4, 9), 1200, ("bash",)), Signal("distraction", "full"))
-    )
-    text = words.turn(turn(story=story), 9)
-    assert (
-        f"clash: same_call, about 1,200 tokens\n  {words.SIGNS['same_call']}\n  at  messages 4, 9\n  of  bash\n\n"
-        in text
-    )
-    assert "distraction: full, about 0 tokens" in text
-
-
-def test_long_evidence_is_cut_to_the_width_of_the_screen() -> None:
-    story = replace(MASKING, health=(Signal("confusion", "unused_tools", tuple(range(900)), 5000, ("tool",) * 99),))
-    assert max(map(len, words.turn(turn(story=story), 9).splitlines())) <= words.WIDE
-
-
-def test_every_sign_is_explained_here_and_for_operators() -> None:
-    source = (ROOT / "policies" / "core" / "health.py").read_text(encoding="utf-8")
-    forms = set(re.findall(r'Signal\("[a-z]+", "([a-z_]+)"', source)) | set(
-        re.findall(r'"((?:file|same)_[a-z_]+)"', source)
-    )
-    assert forms == set(words.SIGNS)
-    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    assert all(f"`{form}`" in page for form in forms)
 
 
 def test_a_session_is_a_line_a_turn_within_its_width() -> None:
