@@ -295,6 +295,7 @@ def _outcome(settled: Settled, planned: Planned) -> Outcome:
             dialect=request.dialect.name,
             policy=planned.policy.name,
             health=settled.health,
+            diagnosis=usage.diagnosis or "",
         ),
     )
 

@@ -18,6 +18,8 @@ class Usage(Struct, frozen=True):
     cache_write_long: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    diagnosis: str | None = None
+    """Why the provider says that it read no more: its own word, where the client asked for it."""
 
     @property
     def uncached(self) -> int | None:

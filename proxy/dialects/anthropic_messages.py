@@ -208,7 +208,12 @@ def _normalise(usage: object) -> Usage:
     )
 
 
-_SOURCE = Source(places=("usage", "message.usage"), hints=(b'"usage"',), normalise=_normalise)
+_SOURCE = Source(
+    places=("usage", "message.usage"),
+    hints=(b'"usage"',),
+    normalise=_normalise,
+    diagnoses=("diagnostics.cache_miss_reason", "message.diagnostics.cache_miss_reason"),
+)
 
 # Guide "errors".
 _ERRORS = {

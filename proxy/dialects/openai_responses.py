@@ -191,7 +191,12 @@ def _normalise(usage: object) -> Usage:
 
 
 # In a stream: `response.completed`, `.incomplete` and `.failed`, each with the whole response.
-_SOURCE = Source(places=("response.usage", "usage"), hints=(b'"usage"',), normalise=_normalise)
+_SOURCE = Source(
+    places=("response.usage", "usage"),
+    hints=(b'"usage"',),
+    normalise=_normalise,
+    diagnoses=("response.prompt_cache_diagnostics", "prompt_cache_diagnostics"),
+)
 
 OPENAI_RESPONSES = View(
     name="openai_responses",

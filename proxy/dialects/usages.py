@@ -4,8 +4,10 @@ Rules of this room: a table per provider says where each figure stands; None is 
 events that can carry usage are decoded. Reading never raises: what is odd is not usage.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -18,6 +20,7 @@ from proxy.dialects.sse import LIMIT, Parser
 Normalise = Callable[[object], Usage]
 """Makes usage of one provider's usage object."""
 
+_WORD = re.compile("[a-z_]{1,40}")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -29,6 +32,8 @@ class Source(Struct, frozen=True):
     hints: tuple[bytes, ...]
     """Bytes of which some stand in every event that carries usage."""
     normalise: Normalise
+    diagnoses: tuple[str, ...] = ()
+    """Dotted names of an object that says why the cache was missed, by "reason" or "type"."""
 
     def hinted(self, data: bytes) -> bool:
         return any(hint in data for hint in self.hints)
@@ -100,14 +105,19 @@ def merged(old: Usage | None, new: Usage | None) -> Usage | None:
     return Usage(*(was if now is None else now for was, now in zip(_counts(old), _counts(new), strict=True)))
 
 
-def _counts(usage: Usage) -> tuple[int | None, ...]:
+def _counts(usage: Usage) -> tuple[Any, ...]:
     return structs.astuple(usage)
 
 
 def _reported(source: Source, value: object) -> Usage | None:
     places = (pick(value, name) if name else value for name in source.places)
     found = next((item for item in places if isinstance(item, Mapping)), None)
-    return None if found is None else source.normalise(found)
+    return None if found is None else structs.replace(source.normalise(found), diagnosis=_diagnosis(source, value))
+
+
+def _diagnosis(source: Source, value: object) -> str | None:
+    words = (pick(value, f"{name}.{key}") for name in source.diagnoses for key in ("reason", "type"))
+    return next((word for word in words if isinstance(word, str) and _WORD.fullmatch(word)), None)
 
 
 def _decoded(data: bytes) -> object:

@@ -6,8 +6,10 @@ import msgspec
 
 from policies.core.outcome import STEPS, Story, Tally
 from policies.core.planner import horizon
+from policies.core.usage import Usage
 from policies.mask import Mask
 from policies.policy import Policy
+from proxy.exchange import settle
 from proxy.store.memory import MemoryStore
 from tests.proxy.driving import CHAT, EAGER, IDLE, Answer, Replica, Result, Results, User, large, run, work
 from tests.proxy.driving import Step as DrivenStep
@@ -64,3 +66,15 @@ def test_a_long_list_is_cut_and_its_sums_are_whole() -> None:
     story = _told(LAZY, [User("go"), Answer("all", tuple(ids)), results])
     assert (len(story.steps), story.tallies[0].count) == (STEPS, STEPS + 20)
     assert len(msgspec.msgpack.encode(story)) < 8_000
+
+
+def test_what_the_provider_itself_says_is_kept_beside_ours() -> None:
+    store = MemoryStore()
+    replica = Replica(IDLE, store=store)
+    prepared = run(replica.prepare(CHAT, CHAT.body(work(1))))
+    run(settle(prepared, replica.context, Usage(input=9, cache_read=0, diagnosis="tools_changed"), replica.now))
+    planned = prepared.planned
+    assert planned is not None
+    ((_, outcome),) = run(store.turns(planned.tenant, planned.turn.record.session))
+    assert outcome is not None and outcome.story is not None
+    assert outcome.story.diagnosis == "tools_changed"

@@ -309,3 +309,18 @@ def test_it_is_known_how_long_the_clients_markers_live() -> None:
     lasting = block({"type": "text", "text": "x", "cache_control": LONG})
     assert (lasting.marked, lasting.long) == (True, True)
     assert not block({"type": "text", "text": "x", "cache_control": MARK}).long
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [({"type": "tools_changed", "cache_missed_input_tokens": 9}, "tools_changed"), (None, None), ({"type": 3}, None)],
+)
+def test_why_the_cache_was_missed_is_read_where_the_client_asked(reason: object, word: str | None) -> None:
+    message = {"usage": {"input_tokens": 9}, "diagnostics": {"cache_miss_reason": reason}}
+    whole = DIALECT.usage(json.dumps(message).encode())
+    reader = DIALECT.usage_reader()
+    reader.feed(b"event: message_start\ndata: " + json.dumps({"message": message}).encode() + b"\n\n")
+    reader.feed(b'event: message_delta\ndata: {"usage":{"output_tokens":5}}\n\n')
+    streamed = reader.usage()
+    assert whole is not None and streamed is not None
+    assert whole.diagnosis == streamed.diagnosis == word

@@ -260,3 +260,22 @@ def test_an_item_as_a_value_is_without_its_name_and_speaks_as_its_role_does() ->
         "role": "user",
         "content": [{"type": "input_text", "text": "x"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "word"),
+    [
+        ({"type": "cache_miss", "reason": "verbosity_changed", "cache_missed_tokens": 9}, "verbosity_changed"),
+        ({"type": "cache_hit"}, "cache_hit"),
+        ({"type": "Not A Word; or a very long one"}, None),
+        (None, None),
+    ],
+)
+def test_why_the_cache_was_missed_is_read_where_the_client_asked(diagnostics: object, word: str | None) -> None:
+    response = {"usage": {"input_tokens": 9}, "prompt_cache_diagnostics": diagnostics}
+    whole = DIALECT.usage(json.dumps(response).encode())
+    reader = DIALECT.usage_reader()
+    reader.feed(b"data: " + json.dumps({"type": "response.completed", "response": response}).encode() + b"\n\n")
+    streamed = reader.usage()
+    assert whole is not None and streamed is not None
+    assert whole.diagnosis == streamed.diagnosis == word
