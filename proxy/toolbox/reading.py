@@ -29,6 +29,9 @@ from proxy.toolbox.tally import Request, Session
 Call = tuple[str, str, bytes]
 """Tool, id and identity of a call."""
 
+_PARTS = {"bash_code_execution": "code_execution", "text_editor_code_execution": "code_execution"}
+"""Anthropic's code execution is one tool when it is defined and several when it is called (package 2.12.0)."""
+
 
 def sessions(paths: Iterable[Path], model: str | None = None) -> Iterator[Session]:
     """The sessions of some files. ConfigError for a bad line, and for a `model` that nobody describes."""
@@ -120,7 +123,7 @@ def _deferred(rest: bytes) -> list[object]:
 
 def _call(block: Block) -> Call:
     """What is asked makes a call the same, where its bytes change: Gemini CLI drops signatures when it resumes."""
-    return block.tool, block.call_id, block.act.identity if block.act else block.hash
+    return _PARTS.get(block.tool, block.tool), block.call_id, block.act.identity if block.act else block.hash
 
 
 def _calls(histories: Iterable[Sequence[Call]]) -> Iterator[tuple[str, int]]:

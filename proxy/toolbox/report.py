@@ -18,13 +18,14 @@ LONGEST = 24
 """Characters of a name in a table; its ends are shown, for tools of one family begin alike."""
 LONGEST_DOCUMENTED = 128
 FOOT = (
-    "head: share of tools and system prompt. last: turn of the last call. cost: of the definition alone, estimated "
-    "from its tokens at the prices of what was read from the cache and what was not; where no usage was recorded, "
-    "all requests but a session's first are taken to read it."
+    "head: share of tools and system prompt. last: the turn of the last call. cost: of the definition alone, estimated "
+    "from its tokens, at the prices of what was reported as read, written or neither; where nothing was reported, "
+    "every request but the first is taken to read it."
 )
 ADVICE = (
-    "Leave out what is not needed before a session begins, in the agent's configuration: taking a tool away in the "
-    "middle changes the front of the prompt, and all that stands behind it is computed and paid for anew."
+    "Unused in these sessions is not useless, and a recording does not hold its last answer, with which a tool that "
+    "ends a session is called. Leave out what is not needed before a session begins, in the agent's configuration: "
+    "taking a tool away in the middle changes the front of the prompt, and all that follows is paid for anew."
 )
 
 
@@ -70,9 +71,14 @@ def _row(used: Used, pairs: Sequence[Overlap], unit: str) -> tuple[str, ...]:
         "-" if one.bare else share(used.share),
         f"{used.calls:,}" if used.calls or one.countable else "-",
         f"{used.last[1]}/{used.last[2]}" if used.last else "-",
-        "-" if one.bare or unit != "usd" else money(used.cost),
+        money(used.cost) if _priced(used, unit) else "-",
         ", ".join(_remarks(used, pairs)),
     )
+
+
+def _priced(used: Used, unit: str) -> bool:
+    """In dollars, for what stood in prompts and is known."""
+    return unit == "usd" and used.requests > 0 and not used.definition.bare
 
 
 def _remarks(used: Used, pairs: Sequence[Overlap]) -> Iterator[str]:
@@ -101,10 +107,10 @@ def _notes(one: Toolset, pairs: Sequence[Overlap]) -> Iterator[str]:
         if why:
             yield _note(f"{name} is vague: {'; '.join(why)}")
         if used.changed:
-            times = _number(used.changed, "time")
-            yield _note(f"{name} changed within a session, {times}: what was cached behind it was lost")
-    for name, times in one.undefined:
-        yield _note(f"{_documented(name)} was called {_number(times, 'time')}, but no request defines it")
+            often = _number(used.changed, "time")
+            yield _note(f"{name} changed within a session, {often}: what was cached behind it was lost")
+    for name, calls in one.undefined:
+        yield _note(f"{_documented(name)} was called {_number(calls, 'time')}, but no request defines it")
 
 
 def _idle(one: Toolset) -> str:
@@ -127,24 +133,23 @@ def _waste(one: Toolset) -> float:
 
 def _document(one: Toolset) -> dict[str, Any]:
     pairs = overlaps([used.definition for used in one.tools])
-    usd = one.profile.unit == "usd"
     return {
         "model": one.model,
         "profile": one.profile.name,
         "sessions": one.sessions,
         "requests": one.requests,
         "head_tokens": one.head,
-        "tools": [_tool(used, pairs, usd=usd) for used in one.tools],
+        "tools": [_tool(used, pairs, one.profile.unit) for used in one.tools],
         "unused": {
             "tools": len(one.idle),
             "tokens": sum(used.definition.tokens for used in one.idle),
-            "cost_usd_per_session": _waste(one) if usd else None,
+            "cost_usd_per_session": _waste(one) if one.profile.unit == "usd" else None,
         },
-        "undefined_calls": {_documented(name): times for name, times in one.undefined},
+        "undefined_calls": {_documented(name): calls for name, calls in one.undefined},
     }
 
 
-def _tool(used: Used, pairs: Sequence[Overlap], *, usd: bool) -> dict[str, Any]:
+def _tool(used: Used, pairs: Sequence[Overlap], unit: str) -> dict[str, Any]:
     one = used.definition
     return {
         "name": _documented(one.label),
@@ -154,7 +159,7 @@ def _tool(used: Used, pairs: Sequence[Overlap], *, usd: bool) -> dict[str, Any]:
         "requests": used.requests,
         "calls": used.calls if used.calls or one.countable else None,
         "last": dict(zip(("session", "turn", "turns"), used.last, strict=True)) if used.last else None,
-        "cost_usd": None if one.bare or not usd else used.cost,
+        "cost_usd": used.cost if _priced(used, unit) else None,
         "remarks": list(_remarks(used, pairs)),
         "alike": [_alike(pair, one.label) for pair in pairs if one.label in pair.these],
         "vague": list(vagueness(one)),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 _IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_IN_TEXT = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_IN_TEXT = re.compile(r"[^\W\d_]+")
 _ENDINGS = ("ings", "ing", "ies", "ers", "er", "ions", "ion", "ed", "es", "s", "e", "y")
 _SHORTEST = 3
 """Letters that an ending must leave."""
