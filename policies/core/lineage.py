@@ -58,6 +58,8 @@ class Sent(Struct, frozen=True):
     """Prefixes that the client's own markers would have written without edits; None: the same as `entries`."""
     marks: tuple[int, ...] = ()
     """Those that markers of Holdfast would have written besides, had nothing been edited."""
+    unedited_long: tuple[int, ...] | None = None
+    """Those of `bare` and `marks` with the long time to live; None: the same as `long`."""
     key: str = ""
     """The `prompt_cache_key` that Holdfast added."""
 

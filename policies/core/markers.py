@@ -5,10 +5,12 @@ request reads it (r instead of i). What is in front of the last marker is writte
 marker is free: the head (tools and system, which sessions share), the stable part, the last entry where it
 stands too far back to be found.
 
-The tail is marked where the next turn is expected to read more than the fee: with chances `again` that it
-comes while a short-lived entry lives, `later` while a long-lived one does, and `whole` that it goes on from all
-of this request. Chances are counted from the lineage's own turns. A first request without tools is
-a side call (a title, a classification), of which no second turn is expected.
+The tail is marked where that is cheaper, turn for turn, than leaving it: an unmarked token costs i; a marked one r
+where the next turn finds it, and w again where not. So it pays if p (w - r) > w - i, with p the chance to be found:
+`again` that the next turn comes while a short-lived entry lives, `later` while a long-lived one does, each if it goes
+on from all of this request (`whole`). Where both lives pay, the long one is bought if the pauses that it outlasts
+cost more. Chances are counted from the lineage's own turns. A first request without tools is a side call
+(a title, a classification), of which no second turn is expected.
 
 Rules of this room: pure. The client's markers are never moved. A marker with the short time to live never
 stands in front of a long one (T8). Where the client marks its messages itself, it is left alone, but for an
@@ -24,7 +26,7 @@ from policies.core.conversation import Conversation, Role
 from policies.core.lineage import Ledger, Lineage, Sent
 from policies.core.plan import HEAD, Marker, MarkerReason
 from policies.core.prefix_cache import readable
-from policies.core.profile import MILLION, Breakpoints
+from policies.core.profile import Breakpoints
 from policies.core.turn import Turn, input_usd, last_markable
 
 QUICK = 2
@@ -37,6 +39,17 @@ class Chances(Struct, frozen=True):
     again: float
     later: float
     whole: float
+
+
+class Written(Struct, frozen=True):
+    """What a marker would write, in tokens."""
+
+    new: int
+    """For which the fee is due."""
+    more: float
+    """Of them, what the next turn is expected to find, if it comes soon."""
+    lasting: float
+    """What it would find after a pause, beyond what already outlasts one."""
 
 
 def counted(ledger: Ledger, lineage: Lineage, rule: Breakpoints, now: float) -> Ledger:
@@ -88,27 +101,42 @@ def _tail(turn: Turn, rule: Breakpoints, expected: Chances, allowance: float) ->
     tail = last_markable(turn.conversation, len(turn.conversation.messages), "tail")
     if tail is None or _behind(turn, tail.prefix) < rule.minimum or not _affordable(turn, allowance):
         return None
-    long = _worth(turn, tail, expected, long=True) if _may_be_long(turn, rule) else 0.0
-    short = _worth(turn, tail, expected, long=False)
-    if max(long, short) > 0:
-        return replace(tail, long=long > short)
+    written = _written(turn, tail, expected.whole)
+    short, long = _pays(turn, written, expected), _may_be_long(turn, rule) and _pays_long(turn, written, expected)
+    if short or long:
+        return replace(tail, long=long and (not short or _outlasts(turn, written, expected)))
     stable = _stable(turn)
     if stable and _behind(turn, stable.prefix) >= rule.minimum:
-        return stable if _worth(turn, stable, replace(expected, whole=1.0), long=False) > 0 else None
+        return stable if _pays(turn, _written(turn, stable, 1.0), expected) else None
     return None
 
 
-def _worth(turn: Turn, place: Marker, expected: Chances, *, long: bool) -> float:
-    """USD that writing up to this place is expected to save on the next turn, less its fee."""
+def _written(turn: Turn, place: Marker, whole: float) -> Written:
+    read, upto = _reach(turn), _behind(turn, place.prefix)
+    kept = whole * upto + (1 - whole) * read
+    return Written(max(0, upto - read), kept - read, kept - _outlasting(turn))
+
+
+def _pays(turn: Turn, written: Written, expected: Chances) -> bool:
     prices = turn.profile.prices_for(turn.total)
-    price = prices.write_long if long else prices.write
-    fee = 0.0 if price is None else price - prices.input
-    read, outlasting = _reach(turn), _outlasting(turn)
-    whole = _behind(turn, place.prefix)
-    kept = expected.whole * whole + (1 - expected.whole) * read
-    lost = expected.later - expected.again
-    gained = expected.again * (kept - read) + (lost * (kept - outlasting) if long else 0.0)
-    return (gained * (prices.input - prices.read) - fee * max(0, whole - read)) / MILLION
+    write = prices.input if prices.write is None else prices.write
+    return expected.again * written.more * (write - prices.read) > (write - prices.input) * written.new
+
+
+def _pays_long(turn: Turn, written: Written, expected: Chances) -> bool:
+    prices = turn.profile.prices_for(turn.total)
+    write = prices.write_long or prices.input
+    pause = expected.later - expected.again
+    gained = expected.again * written.more + pause * written.lasting
+    return gained * (write - prices.read) > (write - prices.input) * written.new
+
+
+def _outlasts(turn: Turn, written: Written, expected: Chances) -> bool:
+    """Whether the long time to live is worth what it costs above the short one."""
+    prices = turn.profile.prices_for(turn.total)
+    write = prices.input if prices.write is None else prices.write
+    dearer = (prices.write_long or write) - write
+    return (expected.later - expected.again) * written.lasting * (write - prices.read) > dearer * written.new
 
 
 def _may_be_long(turn: Turn, rule: Breakpoints) -> bool:

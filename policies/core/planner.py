@@ -43,7 +43,7 @@ from policies.core.index import Index
 from policies.core.lineage import Ledger, Lineage, Sent
 from policies.core.markers import chances, counted, marks
 from policies.core.plan import Cause, Loss, Plan
-from policies.core.prefix_cache import kept, own_entries, rounded
+from policies.core.prefix_cache import kept, own_entries, rounded, unedited_entries
 from policies.core.profile import MILLION, Breakpoints, Profile
 from policies.core.turn import (
     Option,
@@ -260,8 +260,9 @@ def _sent(turn: Turn, chosen: Option, taken: Sequence[Placed], now: float) -> Se
     ours, marks = (tuple(marker.prefix for marker in each) for each in (chosen.markers, turn.marks))
     entries = kept(before.entries, chosen.intact, (*turn.ends, *ours))
     bare = kept(own_entries(before), turn.cache.intact, turn.ends)
-    found = max((entry for entry in before.entries if entry <= chosen.intact), default=-1) if chosen.read else -1
-    fresh = [end for end in long_ends(turn, chosen.markers) if end > found]
+    long = _long(before.long, before.entries, chosen.intact, long_ends(turn, chosen.markers))
+    known = before.long if before.unedited_long is None else before.unedited_long
+    unedited_long = _long(known, unedited_entries(before), turn.cache.intact, long_ends(turn, turn.marks))
     return Sent(
         now,
         chosen.total,
@@ -269,10 +270,17 @@ def _sent(turn: Turn, chosen: Option, taken: Sequence[Placed], now: float) -> Se
         _written(turn, taken, entries),
         entries,
         explicit=kept(before.explicit, chosen.intact, ours),
-        long=kept(before.long, chosen.intact, fresh),
+        long=long,
         bare=None if bare == entries else bare,
         marks=kept(before.marks, turn.cache.intact, marks),
+        unedited_long=None if unedited_long == long else unedited_long,
     )
+
+
+def _long(before: Sequence[int], entries: Sequence[int], intact: int, ends: Sequence[int]) -> tuple[int, ...]:
+    """Long-lived entries after a request with these long boundaries: what is read is not written again."""
+    read = max((entry for entry in entries if entry <= intact), default=-1)
+    return kept(before, intact, [end for end in ends if end > read])
 
 
 def _decisions(case: _Case, chosen: Option, reason: str) -> tuple[Decision, ...]:

@@ -92,20 +92,30 @@ def alive(rule: CacheRule, sent: Sent, gap: float) -> Sent | None:
     """What is left `gap` seconds after a request; None where nothing is."""
     if gap <= rule.ttl:
         return sent
-    if not isinstance(rule, Breakpoints) or rule.long_ttl is None or gap > rule.long_ttl or not sent.long:
+    if not isinstance(rule, Breakpoints) or rule.long_ttl is None or gap > rule.long_ttl or not (sent.long or sent.unedited_long):
         return None
-    left = frozenset(sent.long)
+    unedited = sent.long if sent.unedited_long is None else sent.unedited_long
+    return replace(
+        sent,
+        entries=sent.long,
+        explicit=_those(sent.explicit, sent.long),
+        bare=_those(own_entries(sent), unedited),
+        marks=_those(sent.marks, unedited),
+    )
 
-    def those(entries: Sequence[int]) -> tuple[int, ...]:
-        return tuple(entry for entry in entries if entry in left)
 
-    bare, marks = those(own_entries(sent)), those(sent.marks)
-    return replace(sent, entries=sent.long, explicit=those(sent.explicit), bare=bare, marks=marks)
+def _those(entries: Sequence[int], left: Sequence[int]) -> tuple[int, ...]:
+    return tuple(entry for entry in entries if entry in left)
 
 
 def own_entries(sent: Sent) -> tuple[int, ...]:
     """The entries that the client's own markers would have left."""
     return sent.entries if sent.bare is None else sent.bare
+
+
+def unedited_entries(sent: Sent) -> tuple[int, ...]:
+    """The entries that the client's markers and ours would have left, had nothing been edited."""
+    return tuple(sorted({*own_entries(sent), *sent.marks}))
 
 
 def kept(entries: Sequence[int], intact: int, new: Sequence[int]) -> tuple[int, ...]:

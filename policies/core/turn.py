@@ -16,7 +16,7 @@ from policies.core.edits import Placed
 from policies.core.index import Force, Index, force_of
 from policies.core.lineage import Lineage, Sent
 from policies.core.plan import Cause, Marker, MarkerReason
-from policies.core.prefix_cache import alive, boundaries, lasting, own_entries, readable, rounded
+from policies.core.prefix_cache import alive, boundaries, lasting, own_entries, readable, rounded, unedited_entries
 from policies.core.profile import MILLION, Breakpoints, Profile
 
 
@@ -187,9 +187,7 @@ def direct_usd(turn: Turn) -> float:
 def unedited_usd(turn: Turn) -> float:
     """USD for this turn's input with the markers that are added whatever is edited, had nothing ever been edited."""
     sent = turn.cache.sent
-    held = (
-        replace(sent, entries=tuple(sorted({*own_entries(sent), *sent.marks})), explicit=sent.marks) if sent else None
-    )
+    held = replace(sent, entries=unedited_entries(sent), explicit=sent.marks) if sent else None
     return _unedited_usd(turn, held, turn.marks)
 
 

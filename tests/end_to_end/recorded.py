@@ -126,6 +126,8 @@ def _sealed(value: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def refusal(dialect: str, line: Line, body: bytes, seals: Known) -> str:
     """Why the strict provider refuses this body; empty where it does not. `seals`: those of the original."""
+    if dialect not in APIS:
+        return "nobody here judges it"
     api = APIS[dialect]
     model = str(json.loads(body).get("model", ""))
     path = line.path if dialect == "gemini" else ""

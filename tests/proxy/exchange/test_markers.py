@@ -103,7 +103,8 @@ def test_the_head_is_marked_wherever_it_stands_and_not_one_other_byte_changes(
 
 
 def test_without_a_system_prompt_the_last_tool_is_marked() -> None:
-    tools: list[Json] = [{"name": name, "description": large(name) * 8, "input_schema": {}} for name in ("read", "write")]
+    names = ("read", "write")
+    tools: list[Json] = [{"name": name, "description": large(name) * 8, "input_schema": {}} for name in names]
     body = json.loads(ANTHROPIC.body(work(0), tools=tools))
     del body["system"]
     prepared = run(Replica(AUTO).send(ANTHROPIC, dump(body)))
