@@ -32,6 +32,9 @@ Call = tuple[str, str, bytes]
 _PARTS = {"bash_code_execution": "code_execution", "text_editor_code_execution": "code_execution"}
 """Anthropic's code execution is one tool when it is defined and several when it is called (package 2.12.0)."""
 
+_ELSEWHERE = frozenset({"thread", "previous_response_id", "conversation"})
+"""Of the reasons to leave a history alone those by which it is with the provider, and its calls with it."""
+
 
 def sessions(paths: Iterable[Path], model: str | None = None) -> Iterator[Session]:
     """The sessions of some files. ConfigError for a bad line, and for a `model` that nobody describes."""
@@ -104,10 +107,12 @@ class _Reader:
         found = self._heads.get(rest)
         if found is None:
             listed = definitions(self._dialect.prompt(rest).tools, self._count)
-            tokens = self._dialect.head(rest, self.script.path, self._count).tokens
-            tokens += sum(one.tokens for one in self._told) - sum(one.tokens for one in listed if one.deferred)
             late = (one for one in definitions(_deferred(rest), self._count) if one not in listed)
-            found = self._heads[rest] = Request((*self._told, *listed, *late), tokens)
+            head = self._dialect.head(rest, self.script.path, self._count)
+            tokens = head.tokens + sum(one.tokens for one in self._told)
+            tokens -= sum(one.tokens for one in listed if one.deferred)
+            whole = head.stand_down not in _ELSEWHERE
+            found = self._heads[rest] = Request((*self._told, *listed, *late), tokens, whole=whole)
         return found
 
 

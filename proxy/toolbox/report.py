@@ -69,7 +69,7 @@ def _row(used: Used, pairs: Sequence[Overlap], unit: str) -> tuple[str, ...]:
         shown(one.label),
         "-" if one.bare else f"{one.tokens:,}",
         "-" if one.bare else share(used.share),
-        f"{used.calls:,}" if used.calls or one.countable else "-",
+        f"{used.calls:,}" if used.calls or used.countable else "-",
         f"{used.last[1]}/{used.last[2]}" if used.last else "-",
         money(used.cost) if _priced(used, unit) else "-",
         ", ".join(_remarks(used, pairs)),
@@ -109,6 +109,8 @@ def _notes(one: Toolset, pairs: Sequence[Overlap]) -> Iterator[str]:
         if used.changed:
             often = _number(used.changed, "time")
             yield _note(f"{name} changed within a session, {often}: what was cached behind it was lost")
+    if one.partial:
+        yield _note(f"the provider keeps the history of {_number(one.partial, 'request')}: calls in it are not seen")
     for name, calls in one.undefined:
         yield _note(f"{_documented(name)} was called {_number(calls, 'time')}, but no request defines it")
 
@@ -157,7 +159,7 @@ def _tool(used: Used, pairs: Sequence[Overlap], unit: str) -> dict[str, Any]:
         "tokens": None if one.bare else one.tokens,
         "head_share": None if one.bare else used.share,
         "requests": used.requests,
-        "calls": used.calls if used.calls or one.countable else None,
+        "calls": used.calls if used.calls or used.countable else None,
         "last": dict(zip(("session", "turn", "turns"), used.last, strict=True)) if used.last else None,
         "cost_usd": used.cost if _priced(used, unit) else None,
         "remarks": list(_remarks(used, pairs)),

@@ -25,6 +25,8 @@ class Request(Struct, frozen=True):
     head: int
     """Tokens of tools and system."""
     usage: Usage | None = None
+    whole: bool = True
+    """Its history is in it, and not with the provider: calls can be seen."""
 
 
 class Session(Struct, frozen=True):
@@ -55,6 +57,8 @@ class Used(Struct, frozen=True):
     cost: float
     """Estimated, in the profile's unit."""
     calls: int
+    countable: bool
+    """Its calls would have been seen: none is then none."""
     last: tuple[str, int, int] | None = None
     """The last session that called it, its last turn that did, and of how many turns."""
     changed: int = 0
@@ -62,8 +66,8 @@ class Used(Struct, frozen=True):
 
     @property
     def idle(self) -> bool:
-        """In the prompt, and never called where calls would have been seen."""
-        return self.definition.countable and not self.definition.deferred and not self.calls
+        """In the prompt, and never called."""
+        return self.countable and not self.definition.deferred and not self.calls
 
 
 class Toolset(Struct, frozen=True):
@@ -80,6 +84,8 @@ class Toolset(Struct, frozen=True):
     """The largest first."""
     undefined: tuple[tuple[str, int], ...] = ()
     """Calls of tools that no request defines."""
+    partial: int = 0
+    """Requests whose history the provider keeps."""
 
     @property
     def idle(self) -> tuple[Used, ...]:
@@ -135,6 +141,7 @@ def _toolset(group: Sequence[Session]) -> Toolset:
         head=fmean(request.head for request in requests),
         tools=tuple(tools),
         undefined=tuple(undefined.most_common()),
+        partial=sum(not request.whole for session in group for request in session.requests),
     )
 
 
@@ -150,6 +157,7 @@ def _used(label: str, group: Sequence[Session]) -> Used:
         share=sum(one.tokens for one, _, _ in shown) / heads if heads else None,
         cost=sum(one.tokens * price for one, _, price in shown),
         calls=len(called),
+        countable=carried[-1][0].countable and all(request.whole for session in group for request in session.requests),
         last=_last(called),
         changed=sum(_changes(label, session) for session in group),
     )

@@ -29,6 +29,8 @@ CLIENTS = {
     "pydantic-ai-resp": (1, {"bash": 13}),
 }
 """How many definitions each client sends, and how often its history shows each tool called."""
+ELSEWHERE = ("openai-agents-prev", "anthropic-sdk")
+"""Clients that leave their history with the provider."""
 VAGUE = {
     "book_reservation",
     "cancel_reservation",
@@ -43,7 +45,7 @@ VAGUE = {
 def recordings(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Each capture as `serve --record` would have written it."""
     folder = tmp_path_factory.mktemp("recordings")
-    for name in CLIENTS:
+    for name in (*CLIENTS, *ELSEWHERE):
         written = map(_recorded, lines(shared, f"captures/{name}"))
         (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in written if line))
     return folder
@@ -74,6 +76,12 @@ def test_what_real_clients_define_and_call_is_counted(name: str, recordings: Pat
     assert found.undefined == ()
     assert sum(one.definition.tokens for one in found.tools) <= 1.05 * found.head
     assert max(map(len, text([found]).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_of_a_history_that_the_provider_keeps_no_tool_is_said_to_be_unused(name: str, recordings: Path) -> None:
+    (found,) = reported(recordings / f"{name}.jsonl")
+    assert found.partial > 0 and found.idle == ()
 
 
 @pytest.mark.parametrize("name", ["claude", "codex", "opencode"])

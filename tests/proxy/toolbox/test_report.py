@@ -60,6 +60,12 @@ def test_what_is_not_known_is_a_dash() -> None:
     assert "how long their definitions are was not" in " ".join(said(session(request(bare))))
 
 
+def test_calls_that_are_with_the_provider_are_not_known() -> None:
+    kept = session(replace(request(READ), whole=False))
+    assert row("read_file", kept)[3:] == ["-", "-", "$0.2000"]
+    assert "the provider keeps the history of 1 request: calls in it are not seen" in said(kept)
+
+
 def test_a_model_without_prices_has_no_costs() -> None:
     unpriced = replace(PAIR, profile=FALLBACK)
     assert said(unpriced)[0].startswith("dear, prices not known: ")

@@ -74,6 +74,13 @@ def test_a_tool_whose_calls_cannot_be_seen_is_not_called_idle() -> None:
     assert (used(found, "late").cost, used(found, "late").requests, used(found, "late").share) == (0, 0, None)
 
 
+def test_where_the_provider_keeps_the_history_no_tool_is_called_idle() -> None:
+    found = only(
+        session(request(READ), replace(request(), whole=False), calls=(("read", 1),)), session(request(WRITE, READ))
+    )
+    assert (found.partial, found.idle) == (1, ())
+
+
 def test_a_definition_that_changes_within_a_session_is_told_and_the_last_form_counts() -> None:
     longer = replace(READ, tokens=20)
     read = used(only(session(request(READ), request(READ), request(longer)), session(request(READ))), "read")
