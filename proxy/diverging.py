@@ -63,6 +63,8 @@ def _client(seen: Seen, lineage: Lineage, parent: Turn) -> Break | None:
 def _in_head(seen: Seen, segment: Segment, parent: Turn) -> Difference:
     if segment == "model":
         return Difference("model", 0, "", "changed", parent.record.model, seen.conversation.head.model)
+    if segment == "parameters" and parent.record.head[2] == seen.conversation.head.parameters_hash:
+        return Difference("parameters", 0, "images", "inserted", "", "the first image of the conversation")
     text = parent.said.get(segment)
     found = text and divergence(_part(segment, decode(text)), _part(segment, getattr(_prompt(seen), segment)))
     return found or Difference(segment, 0, "", "changed", "", "")

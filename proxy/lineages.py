@@ -6,6 +6,7 @@ share what they share. A store that fails gives an empty lineage, never an error
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from itertools import pairwise
 from policies.core.conversation import Head, Kind, Message, Role
 from policies.core.edits import Anchor, Placed, locate
 from policies.core.lineage import Ledger, Lineage, Record, extend_message, record_key
+from policies.core.profile import Breakpoints
 from proxy.dialects import Count
 from proxy.memo import HeadKey, Memo, Trail, Turn
 from proxy.reading import Seen
@@ -21,6 +23,9 @@ from proxy.store import Store
 STORE_PATIENCE = 2.0
 """Seconds for a read that should take less than a millisecond."""
 
+
+# A block of Anthropic's, or a part of Converse's. In a text the quotes are escaped.
+_PICTURE = re.compile(rb'(?<!\\)"(?:type"\s*:\s*"image"|image"\s*:\s*\{)')
 
 COMPARED = 32
 """Messages of each side that are compared where two requests part."""
@@ -85,7 +90,7 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
         last=record.last,
         common=record.count if complete else common,
         complete=complete,
-        changed=_changed(seen.conversation.head, record),
+        changed=_changed(seen.conversation.head, record) or ("parameters" if first_picture(seen, common) else ""),
     )
 
 
@@ -146,6 +151,22 @@ def _changed(head: Head, record: Record) -> str:
     now = (head.tools_hash, head.system_hash, head.parameters_hash)
     names = ("tools", "system", "parameters")
     return next((name for name, a, b in zip(names, now, record.head, strict=True) if a != b), "")
+
+
+def first_picture(seen: Seen, common: int) -> bool:
+    """Whether an image comes in behind the first `common` messages and none before.
+
+    Anthropic's guide "prompt caching", what invalidates the cache: it loses the messages, and keeps tools and system.
+    """
+    rule = seen.profile.cache
+    if not isinstance(rule, Breakpoints) or rule.automatic:
+        return False
+    messages = seen.trail.messages
+    return any(map(_pictured, messages[common:])) and not any(map(_pictured, messages[:common]))
+
+
+def _pictured(message: Message) -> bool:
+    return b'"image"' in message.raw and _PICTURE.search(message.raw) is not None
 
 
 def _missed(new: Sequence[Message]) -> bool:

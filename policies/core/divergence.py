@@ -72,7 +72,17 @@ class _Place(Struct, frozen=True):
 
 
 def divergence(before: Prompt, after: Prompt) -> Difference | None:
-    """The first difference, in the order in which a change costs most; None where `after` extends `before`."""
+    """The first difference, in the order in which a change costs most.
+
+    None where `after` extends `before`, or where they part too deep inside to be followed.
+    """
+    try:
+        return _first(before, after)
+    except RecursionError:
+        return None
+
+
+def _first(before: Prompt, after: Prompt) -> Difference | None:
     if before.model != after.model:
         return Difference("model", 0, "", "changed", before.model, after.model)
     grown = after.messages[: len(before.messages)]

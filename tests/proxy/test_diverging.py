@@ -436,6 +436,31 @@ def test_of_a_cache_that_time_has_emptied_nothing_is_said() -> None:
     assert (plan.prefix, plan.breaks) == ("broken:ttl_expired", ())
 
 
+def _picture(wire: Wire) -> Json:
+    if wire is CONVERSE:
+        return {"role": "user", "content": [{"image": {"format": "png", "source": {"bytes": "aGk="}}}]}
+    source = {"type": "base64", "media_type": "image/png", "data": "aGk="}
+    return {"role": "user", "content": [{"type": "image", "source": source}]}
+
+
+@pytest.mark.parametrize("wire", (ANTHROPIC, CONVERSE), ids=lambda wire: wire.name)
+def test_the_first_image_splits_the_cache_and_the_next_ones_do_not(wire: Wire) -> None:
+    replica, messages = Replica(MEASURING), wire.messages(work(2))
+    messages.append({"role": "user", "content": [{"text": 'no {"type": "image", "image": {}} yet', "type": "text"}]})
+    replica.turn(wire, messages)
+    messages += [*wire.messages(work(3))[-2:], _picture(wire)]
+    (found,) = _plan(replica.turn(wire, messages)).breaks
+    assert (found.cause, found.party, found.where.place) == ("parameters_changed", "client", "parameters.images")
+    messages += [*wire.messages(work(4))[-2:], _picture(wire)]
+    assert not _plan(replica.turn(wire, messages)).breaks
+
+
+def test_an_image_splits_no_cache_that_matches_the_longest_prefix() -> None:
+    replica = Replica(MEASURING)
+    replica.turn(CHAT, work(2))
+    assert not _plan(replica.turn(CHAT, [*CHAT.messages(work(2)), _picture(ANTHROPIC)])).breaks
+
+
 def test_a_message_that_differs_in_what_is_not_shown_is_named_as_a_whole() -> None:
     replica, messages = Replica(MEASURING), RESPONSES.messages(work(3, thinking=True))
     replica.turn(RESPONSES, messages)

@@ -215,3 +215,12 @@ def test_the_place_of_a_random_change_is_named(
     found = divergence(before, after)
     assert found is not None
     assert (found.segment, found.index, found.field, found.way) == (segment, index, field, way)
+
+
+def test_what_is_nested_too_deep_is_not_followed() -> None:
+    def nested(end: object) -> object:
+        for _ in range(600):
+            end = [end]
+        return end
+
+    assert divergence(Prompt(messages=(nested(1),)), Prompt(messages=(nested(2),))) is None
