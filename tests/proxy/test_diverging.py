@@ -489,3 +489,12 @@ def test_an_edit_that_another_replica_planned_first_is_no_change_of_ours() -> No
 def _plan(prepared: Prepared) -> Plan:
     assert prepared.plan is not None
     return prepared.plan
+
+
+def test_what_is_remembered_of_a_head_counts_against_the_memory() -> None:
+    def size(system: str) -> int:
+        replica = Replica(MEASURING)
+        replica.turn(ANTHROPIC, work(1), system=system)
+        return replica.context.memo.size
+
+    assert size("x" * 100_000) - size("x") >= 99_999
