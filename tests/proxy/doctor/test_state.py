@@ -17,6 +17,7 @@ from proxy.doctor.facts.state import file_system, look_at_state
 from proxy.doctor.finding import Finding
 from proxy.doctor.state import DatabaseFact, StateFacts, check_state
 from proxy.store.open import open_store
+from proxy.store.sqlite import SCHEMA
 
 
 def settings(folder: Path, store: str = "") -> Settings:
@@ -56,7 +57,7 @@ def test_what_exists_is_read_and_written_and_stays_as_it_was(tmp_path: Path) -> 
     before = contents(tmp_path)
     found = findings(tmp_path)
     assert [finding.severity for finding in found] == ["ok", "ok"]
-    assert "schema 1" in found[0].what
+    assert f"schema {SCHEMA.version}" in found[0].what
     assert contents(tmp_path) == before
     assert look_at_state(settings(tmp_path)).newest == 1_000.0
 
