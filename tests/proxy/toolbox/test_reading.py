@@ -120,6 +120,21 @@ def test_calls_that_a_history_has_lost_stay_counted_and_new_ones_that_ask_the_sa
     assert found.calls == (("look", 1), ("look", 3))
 
 
+def test_a_call_that_a_later_history_shows_again_is_counted_once(tmp_path: Path) -> None:
+    _, _, tools, hello, called = BODIES["anthropic_messages"]
+    histories = [(hello,), (hello, called, hello), (hello,), (hello, called, hello)]
+    lines = [exchange(n, "anthropic_messages", tools, *said) for n, said in enumerate(histories)]
+    assert next(sessions([written(tmp_path, *lines)])).calls == (("look", 1),)
+
+
+def test_a_history_that_the_provider_keeps_is_known_as_such(tmp_path: Path) -> None:
+    _, _, tools, hello, _ = BODIES["openai_responses"]
+    line = exchange(1, "openai_responses", tools, hello)
+    chained = line.replace('{\\"model', '{\\"previous_response_id\\": \\"r1\\", \\"model')
+    (found,) = sessions([written(tmp_path, line, chained)])
+    assert [request.whole for request in found.requests] == [True, False]
+
+
 def test_what_a_server_defines_once_and_is_called_in_parts_is_one_tool(tmp_path: Path) -> None:
     hello = BODIES["anthropic_messages"][3]
     block = {"type": "server_tool_use", "id": "x", "name": "bash_code_execution", "input": {"command": "ls"}}

@@ -43,11 +43,16 @@ def test_descriptions_that_share_their_object_are_not_alike(one: str, other: str
 
 
 def test_what_the_manual_behind_the_beginning_says_does_not_count() -> None:
-    manual = " ".join(f"sentence{letter * 3} about paths" for letter in "abcdefghijklmnop")
-    opening = "Rename whatever stands under some older symbolic link, {} before anybody notices: " + "{} " * 20
-    first = opening.format("quickly", *(f"alpha{chr(97 + n) * 2}" for n in range(20)))
-    second = opening.format("slowly", *(f"omega{chr(97 + n) * 2}" for n in range(20)))
-    assert overlaps([tool("one", first + manual), tool("two", second + manual)]) == ()
+    letters = "bcdfghjklm"
+    manual = " ".join(f"q{one}{other}" for one in letters for other in letters)
+    first, second = (" ".join(f"{start}{one}{start}" for one in letters) for start in "xz")
+    filled = [f"{opening} {opening.upper()} {opening.replace('b', 'v')} {manual}" for opening in (first, second)]
+    assert overlaps([tool("one", filled[0]), tool("two", filled[1])]) == ()
+    assert overlaps([tool("one", manual), tool("two", manual)]) != ()
+
+
+def test_a_name_that_is_part_of_another_is_another_name() -> None:
+    assert overlaps([tool("Edit", ""), tool("NotebookEdit", "")]) == ()
 
 
 def test_built_in_tools_are_not_compared() -> None:
