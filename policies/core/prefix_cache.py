@@ -92,7 +92,7 @@ def alive(rule: CacheRule, sent: Sent, gap: float) -> Sent | None:
     """What is left `gap` seconds after a request; None where nothing is."""
     if gap <= rule.ttl:
         return sent
-    if not isinstance(rule, Breakpoints) or rule.long_ttl is None or gap > rule.long_ttl or not (sent.long or sent.unedited_long):
+    if not isinstance(rule, Breakpoints) or gap > (rule.long_ttl or 0.0) or not (sent.long or sent.unedited_long):
         return None
     unedited = sent.long if sent.unedited_long is None else sent.unedited_long
     return replace(
