@@ -110,6 +110,8 @@ def test_rent_and_horizon_defer_each_by_itself(rent: int, turns: int, verdict: t
         (Ledger(direct_usd=1407e-6), ("deferred", "bound")),
         (Ledger(direct_usd=1408e-6), ("applied", "pays")),
         (Ledger(direct_usd=1.0, actual_usd=1.09 - 0.0015), ("deferred", "bound")),
+        (Ledger(1.0, 0.01, markers_usd=-0.99), ("deferred", "bound")),  # what markers saved is not the edits' to spend
+        (Ledger(1.0, 0.01, markers_usd=-0.98), ("applied", "pays")),
     ],
 )
 def test_bound_defers_by_itself_and_output_is_part_of_both_sides(ledger: Ledger, verdict: tuple[str, str]) -> None:
