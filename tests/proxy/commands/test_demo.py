@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from proxy.cli import main
+from proxy.explain.words import WIDE
 from proxy.tables import WIDTH
 
 PROGRAM = [sys.executable, "-m", "proxy.cli", "demo"]
@@ -48,6 +50,21 @@ def test_nothing_is_refused_lost_without_a_reason_or_answered_differently(docume
 @pytest.mark.slow
 def test_the_plot_exists_and_is_well_formed(document: dict[str, Any]) -> None:
     assert ElementTree.parse(document["plot"]).getroot().tag.endswith("svg")
+
+
+@pytest.mark.slow
+def test_each_rewrite_can_be_explained_with_its_price_and_payback(
+    document: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:///{folder / 'demo.db'}"
+    for found in document["breaks"]:
+        assert main(["explain", "--turn", str(found["turn"]), "--store", store, "--format", "json"], {}) == 0
+        rewrites = json.loads(capsys.readouterr().out)["rewrites"]
+        applied = [each for each in rewrites if each["step"]["verdict"] == "applied"]
+        assert len(applied) == found["masked"]
+        assert all(each["price"] > 0 and 0 < each["payback"] < 100 for each in applied)
+    assert main(["explain", "--store", store], {}) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= WIDE
 
 
 @pytest.mark.slow
