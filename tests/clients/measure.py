@@ -105,6 +105,8 @@ class Turn:
     """Holdfast sent the very bytes that it got."""
     anew: int
     """Input tokens that the provider had to compute."""
+    told: bool = True
+    """Its answer has a head, where the plan is told; a message of a WebSocket has none."""
 
     @property
     def planned(self) -> bool:
@@ -117,6 +119,8 @@ class Turn:
         return MASKED.search(self.plan) is not None
 
     def faults(self) -> Iterator[str]:
+        if not self.told:
+            return
         if self.client and not self.upstream and not self.planned and not self.edited:
             yield f"request {self.number}: the prefix is broken, and no plan says so: {self.plan}"
         if not self.same and (not self.plan or UNEDITED in self.plan):
@@ -222,6 +226,7 @@ def turns(client: Client, exchanges: Sequence[Exchange], arrived: Sequence[Recor
             client=client.extends(sent_before.body, sent.body),
             upstream=client.extends(got_before.body, got.body),
             plan=sent.headers.get("x-holdfast-plan", ""),
+            told=sent.method != WEBSOCKET,
             same=sent.body == got.body,
             anew=anew(got),
         )
