@@ -107,17 +107,16 @@ def _child(
             process.communicate()
 
 
-def agent(code: str, environ: Mapping[str, str]) -> Any:
-    """What a program of an agent's prints, as JSON. It knows of the proxy by its environment alone."""
+def agent(environ: Mapping[str, str], *urls: str) -> Any:
+    """What the agent of the end-to-end tests says that it saw."""
     # mitmproxy and the SDKs want different versions of the same packages, so they live in two environments
     python = os.environ.get("AGENT_PYTHON", sys.executable)  # noqa: TID251  the test run's own switch
-    if subprocess.run([python, "-c", "import openai, anthropic"], capture_output=True, timeout=60).returncode:
-        pytest.skip("no SDKs for the agents: AGENT_PYTHON can name a Python that has them")
-    done = subprocess.run(
-        [python, "-W", "ignore", "-c", code], cwd=ROOT, env=dict(environ), capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    command = [python, "-W", "ignore", str(ROOT / "tests" / "end_to_end" / "sdk_agent.py"), *urls]
+    ended = subprocess.run(command, env=dict(environ), capture_output=True, text=True, timeout=100)
+    if "No module named" in ended.stderr:
+        pytest.skip("no SDKs for the agent: AGENT_PYTHON can name a Python that has them")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def direct(trust: Trust, folder: Path) -> dict[str, str]:
