@@ -1,4 +1,4 @@
-"""`holdfast intercept`, mitmdump and agents as child processes, and providers with a certificate for them.
+"""`holdfast intercept`, mitmdump and agents as child processes.
 
 Everything is on loopback and on free ports; what was started is ended by its own process id.
 """
@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,31 +18,8 @@ from typing import Any
 import pytest
 
 from proxy.intercept.authority import NAME, Authority, folder_of, variables
-from proxy.simulator.app import create
-from proxy.simulator.serve import listen, server
-from tests.end_to_end.running import NAMES, PATIENCE, ROOT, Holdfast, Stage, environment
+from tests.end_to_end.running import ROOT, Holdfast, environment
 from tests.proxy.intercept.running import Trust
-
-
-@contextmanager
-def secure_stage(trust: Trust) -> Iterator[Stage]:
-    """As `stage` of the end-to-end tests, but over TLS."""
-    stage = Stage(create())
-    listeners = [listen("127.0.0.1", 0) for _ in NAMES]
-    for name, listener in zip(NAMES, listeners, strict=True):
-        stage.urls[name] = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    web = server(stage)  # type: ignore[arg-type]  # any application will do
-    web.config.ssl_certfile, web.config.ssl_keyfile = str(trust.certificate), str(trust.key)
-    thread = threading.Thread(target=web.run, kwargs={"sockets": listeners}, daemon=True)
-    thread.start()
-    try:
-        yield stage
-    finally:
-        web.should_exit = True
-        thread.join(PATIENCE)
-        for listener in listeners:
-            listener.close()
-        assert not thread.is_alive()
 
 
 @dataclass

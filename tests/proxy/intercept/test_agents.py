@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, ToolCall, script
 from proxy.simulator.records import Record
-from tests.end_to_end.running import Stage, done, holdfast
+from tests.end_to_end.running import Stage, done, holdfast, stage
 from tests.proxy.driving import ANTHROPIC, turns_of, work
-from tests.proxy.intercept.children import Intercept, agent, direct, intercept, mitmdump, secure_stage
+from tests.proxy.intercept.children import Intercept, agent, direct, intercept, mitmdump
 from tests.proxy.intercept.running import Trust
 
 ASKED = 6
@@ -34,8 +34,8 @@ PLAN = ("x-holdfast-plan", "x-holdfast-turn")
 
 @pytest.fixture(scope="module")
 def staged(trust: Trust) -> Iterator[Stage]:
-    with secure_stage(trust) as stage:
-        yield stage
+    with stage((trust.certificate, trust.key)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
