@@ -7,6 +7,7 @@ a suite cannot be run here, it says why and counts it as skipped.
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -138,4 +139,5 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     sys.exit(main())
