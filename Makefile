@@ -62,10 +62,11 @@ test-sdks: $(stamp)
 	$(bin)/python -m tests.sdk_suites.run --python "$(PYTHON)" --workers $(WORKERS)
 
 # With mitmproxy as of this Python: 11.0.2 for 3.11, newer ones for newer. Its agents are those of the main environment.
+# mitmproxy holds back anyio, whose plugin is then too old for this pytest; nothing here needs it.
 test-intercept: $(intercept)/.complete
 	$(intercept)/bin/mypy --cache-dir .mypy_cache/intercept proxy/intercept tests/proxy/intercept \
 		--python-version $$($(intercept)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-	AGENT_PYTHON=$(abspath $(bin)/python) $(intercept)/bin/python -m pytest -q -r s -n $(WORKERS) tests/proxy/intercept
+	AGENT_PYTHON=$(abspath $(bin)/python) $(intercept)/bin/python -m pytest -p no:anyio -q -r s -n $(WORKERS) tests/proxy/intercept
 
 $(intercept)/.complete: requirements/intercept.txt $(stamp)
 	rm -rf $(intercept)

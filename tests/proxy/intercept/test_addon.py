@@ -137,7 +137,8 @@ async def test_a_body_that_is_not_looked_into_is_not_held(trust: Trust) -> None:
         await running.recorder.over.wait()
     answered = running.recorder.exchanges[0]
     assert running.driver.requests == [] and answered.dialect == ""
-    assert answered.upstream_seconds and 0 < (answered.first_byte_seconds or 0) <= answered.upstream_seconds
+    assert answered.upstream_seconds is not None and answered.first_byte_seconds is not None
+    assert 0 <= answered.first_byte_seconds <= answered.upstream_seconds
 
 
 @scenario
