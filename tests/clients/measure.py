@@ -136,12 +136,9 @@ class Through:
     """All that passed the wire tap."""
     turns: Sequence[Turn]
     counted: Tokens
-    """What Holdfast's metrics say."""
-
-    @property
-    def masked(self) -> int:
-        plans = (exchange.headers.get("x-holdfast-plan", "") for exchange in self.exchanges)
-        return sum(int(found[1]) for plan in plans if (found := MASKED.search(plan)))
+    """What Holdfast's metrics say, also of WebSockets, whose messages have no head for a plan."""
+    masked: int
+    """Observations, as the metrics say."""
 
     @property
     def passed(self) -> dict[str, int]:
@@ -155,6 +152,8 @@ class Through:
             yield f"{len(self.turns) + 1} requests left the client, {self.run.steps + 1} arrived"
         for turn in self.turns:
             yield from turn.faults()
+            if not (turn.told or turn.same or self.masked):
+                yield f"request {turn.number}: changed, though nothing was edited"
         if self.passed:
             yield f"passed through: {self.passed}"
         if self.counted != self.run.tokens:
