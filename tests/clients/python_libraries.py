@@ -59,11 +59,6 @@ def _with_the_provider(client: Client) -> Client:
     return replace(client, main=lambda body: True, observations=False)
 
 
-def _untold(client: Client) -> Client:
-    """The history is in each message of a WebSocket, and may be masked; but no answer says that it was."""
-    return replace(client, observations=False)
-
-
 # CodeAgent has no tools on the wire: it writes Python, and what that prints comes back as text.
 
 PLAN = "## 1. Facts survey\nThere is a file settings.py.\n## 2. Plan\n1. Read on.\n2. Change it.\n<end_plan>"
@@ -97,7 +92,7 @@ CLIENTS = (
     _with_the_provider(
         _client("OpenAI Agents SDK, previous_response_id", "openai-agents", "openai_sdk_agent", "previous", GPT)
     ),
-    _untold(_client("OpenAI Agents SDK, WebSocket", "openai-agents", "openai_sdk_agent", "websocket", GPT)),
+    _client("OpenAI Agents SDK, WebSocket", "openai-agents", "openai_sdk_agent", "websocket", GPT),
     _client("langgraph, OpenAI", "langchain-openai", "langgraph_agent", "openai", GPT),
     _client("langgraph, Anthropic", "langchain-anthropic", "langgraph_agent", "anthropic", CLAUDE),
     _client("langgraph, Anthropic cached", "langchain-anthropic", "langgraph_agent", "anthropic-cached", CLAUDE),
