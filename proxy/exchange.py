@@ -94,6 +94,11 @@ class Settled:
     direct: float | None = None
     """What it would have cost without Holdfast: as reported, plus what the plan says its edits changed."""
 
+    @property
+    def unmeasured(self) -> bool:
+        """Whether the provider answered and stated no usage: in a stream, where the client did not ask for it."""
+        return 200 <= self.status < 300 and (self.usage is None or self.usage.input is None)
+
 
 class Witness(Degraded, Protocol):
     """Counts what happens. Never raises."""
@@ -207,11 +212,12 @@ def _mode(policy: Policy, place: Place) -> Mode:
 
 async def _settle(prepared: Prepared, context: Context, usage: Usage | None, status: int) -> None:
     planned = prepared.planned
-    if planned is None:
-        context.witness.accounted(Settled(prepared, usage, status))
-        return
-    settled = _costed(prepared, planned, usage, status)
+    settled = _costed(prepared, planned, usage, status) if planned else Settled(prepared, usage, status)
+    if settled.unmeasured:
+        log.info("an answer of upstream `%s` states no usage, so it is in no figure", prepared.request.upstream)
     context.witness.accounted(settled)
+    if planned is None:
+        return
     turn = planned.turn
     if usage is not None:
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
