@@ -126,5 +126,5 @@ image:
 	$(BUILDER) build --build-arg BASE=$(BASE) --tag $(IMAGE) .
 
 clean:
-	rm -rf .venv out build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*
+	rm -rf .venv .clients out build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
