@@ -62,10 +62,11 @@ test-sdks: $(stamp)
 	$(bin)/python -m tests.sdk_suites.run --python "$(PYTHON)" --workers $(WORKERS)
 
 # With mitmproxy as of this Python: 11.0.2 for 3.11, newer ones for newer. Its agents are those of the main environment.
+# mitmproxy holds back anyio, whose plugin is then too old for this pytest; nothing here needs it.
 test-intercept: $(intercept)/.complete
 	$(intercept)/bin/mypy --cache-dir .mypy_cache/intercept proxy/intercept tests/proxy/intercept \
 		--python-version $$($(intercept)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-	AGENT_PYTHON=$(abspath $(bin)/python) $(intercept)/bin/python -m pytest -q -r s -n $(WORKERS) tests/proxy/intercept
+	AGENT_PYTHON=$(abspath $(bin)/python) $(intercept)/bin/python -m pytest -p no:anyio -q -r s -n $(WORKERS) tests/proxy/intercept
 
 $(intercept)/.complete: requirements/intercept.txt $(stamp)
 	rm -rf $(intercept)
@@ -125,5 +126,5 @@ image:
 	$(BUILDER) build --build-arg BASE=$(BASE) --tag $(IMAGE) .
 
 clean:
-	rm -rf .venv out build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*
+	rm -rf .venv .clients out build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -95,6 +95,9 @@ FIRST_BYTE = _histogram(
     "holdfast_time_to_first_byte_seconds", "Time from a request's arrival to the first byte of its answer", LONG
 )
 PASSTHROUGH = _counter("holdfast_passthrough_total", "Requests forwarded without being looked at, by reason", "reason")
+UNMEASURED = _counter(
+    "holdfast_unmeasured_total", "Answers without usage: in no figure of tokens, hit rate or cost"
+)
 RULE_VIOLATIONS = _counter(
     "holdfast_rule_violations_total",
     "Rewritten requests that broke a rule of the provider, so that the original was sent instead",
@@ -127,7 +130,6 @@ BUILD_INFO = Metric("holdfast_build_info", "level", "Always 1; the labels say wh
 
 CATALOGUE: tuple[Metric, ...] = (
     *(REQUESTS, INPUT_TOKENS, OUTPUT_TOKENS, CACHE_ACHIEVABLE, CACHE_LOST, COST, EDITS, REMOVED_TOKENS),
-    *(CONTEXT_TOKENS, CONTEXT_FILL, CONTEXT_HEALTH, OVERHEAD, UPSTREAM, FIRST_BYTE),
-    *(PASSTHROUGH, RULE_VIOLATIONS, ESTIMATE_ERROR, STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES),
-    *(SOCKETS, INFLIGHT, BUILD_INFO),
+    *(CONTEXT_TOKENS, CONTEXT_FILL, CONTEXT_HEALTH, OVERHEAD, UPSTREAM, FIRST_BYTE, PASSTHROUGH, UNMEASURED),
+    *(RULE_VIOLATIONS, ESTIMATE_ERROR, STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, SOCKETS, INFLIGHT, BUILD_INFO),
 )

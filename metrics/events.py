@@ -215,6 +215,17 @@ class PassedThrough:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """An answer stated no usage."""
+
+    MOVES: ClassVar = (catalogue.UNMEASURED,)
+    traffic: Traffic
+
+    def moves(self) -> Moves:
+        yield Move(catalogue.UNMEASURED, (), 1, self.traffic)
+
+
+@dataclass(frozen=True, slots=True)
 class RuleViolated:
     """A rewritten request would have broken a rule of the provider; the original was sent."""
 
@@ -277,6 +288,7 @@ Event = (
     | Spent
     | SocketClosed
     | PassedThrough
+    | Unmeasured
     | RuleViolated
     | StoreUsed
     | StoreFailed

@@ -19,6 +19,7 @@ from metrics.events import (
     RuleViolated,
     Sized,
     StoreFailed,
+    Unmeasured,
 )
 from metrics.labels import Traffic
 from metrics.loss import Cause, usual_party
@@ -57,6 +58,8 @@ def accounted(settled: Settled) -> Iterator[Event]:
     """The events of one exchange."""
     traffic = traffic_of(settled.prepared)
     planned = settled.prepared.planned
+    if settled.unmeasured:
+        yield Unmeasured(traffic)
     if planned is None:
         yield PassedThrough(settled.prepared.passthrough, traffic)
         yield from _measured(traffic, settled.usage, None)

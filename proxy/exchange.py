@@ -110,6 +110,11 @@ class Settled:
     health: tuple[Signal, ...] = ()
     """Signs of trouble in the context that began with this turn."""
 
+    @property
+    def unmeasured(self) -> bool:
+        """Whether the provider answered and stated no usage: in a stream, where the client did not ask for it."""
+        return 200 <= self.status < 300 and (self.usage is None or self.usage.input is None)
+
 
 class Witness(Degraded, Protocol):
     """Counts what happens. Never raises."""
@@ -227,11 +232,12 @@ def _mode(policy: Policy, place: Place) -> Mode:
 
 async def _settle(prepared: Prepared, context: Context, usage: Usage | None, status: int) -> None:
     planned = prepared.planned
-    if planned is None:
-        context.witness.accounted(Settled(prepared, usage, status))
-        return
-    settled = dataclasses.replace(_costed(prepared, planned, usage, status), health=_health(planned))
+    settled = _judged(prepared, planned, usage, status) if planned else Settled(prepared, usage, status)
+    if settled.unmeasured:
+        log.info("an answer of upstream `%s` states no usage, so it is in no figure", prepared.request.upstream)
     context.witness.accounted(settled)
+    if planned is None:
+        return
     turn = planned.turn
     if settled.health and not planned.again:
         signs = ", ".join(f"{one.sign} ({one.what})" for one in settled.health)
@@ -248,6 +254,10 @@ def _health(planned: Planned) -> tuple[Signal, ...]:
     in_force = planned.plan.in_force if planned.mode == "enforce" else ()
     limit = planned.seen.profile.limit(planned.policy.limits.effective)
     return health_of(planned.seen, in_force, limit, planned.begin)
+
+
+def _judged(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:
+    return dataclasses.replace(_costed(prepared, planned, usage, status), health=_health(planned))
 
 
 def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: int) -> Settled:

@@ -18,6 +18,10 @@ from proxy.exchange import Prepared
 log = logging.getLogger("holdfast.recorder")
 
 
+VIEWED = ("", "signed_body")
+"""Reasons to pass through with which a request can be replayed all the same; none, for one that was planned."""
+
+
 class Recorder:
     """Appends to one file of its own in a folder."""
 
@@ -28,8 +32,8 @@ class Recorder:
         self._file: BinaryIO = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
     def record(self, prepared: Prepared, usage: Usage | None, now: float, status: int) -> None:
-        """One line; none for a format that is only measured, for nothing of it could be replayed."""
-        if prepared.passthrough == "measured_only":
+        """One line; none for a request that could not be viewed: a replay would stop there."""
+        if prepared.passthrough not in VIEWED:
             return
         request = prepared.request
         line = {

@@ -23,8 +23,8 @@ from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits, has_body, refusal, stated_length
 from proxy.observer import Answered, Observer, Unobserved
 from proxy.probes import Ready, always_ready, probe
-from proxy.relay import CLIENT_CLOSED, Answer, relay
 from proxy.refusing import JSON, error_body
+from proxy.relay import CLIENT_CLOSED, Answer, relay
 from proxy.routes import Route, Routes
 from proxy.tap import Tap
 from proxy.turns import Asked, Prepare, Settle, Turns, added

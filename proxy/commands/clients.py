@@ -33,6 +33,7 @@ VARIABLES = (
     Opening("GOOGLE_GEMINI_BASE_URL", "gemini", "", "Gemini CLI, Google SDKs"),
     # LiteLLM (aider, mini-swe-agent and many more) has one for each provider; read in its 1.81
     Opening("ANTHROPIC_API_BASE", "anthropic"),
+    Opening("ANTHROPIC_API_URL", "anthropic"),  # langchain-anthropic 1.7 asks it first
     Opening("OPENROUTER_API_BASE", "openrouter", "/v1"),
     Opening("DEEPSEEK_API_BASE", "deepseek", "/beta"),
     Opening("XAI_API_BASE", "xai", "/v1"),

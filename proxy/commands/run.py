@@ -5,6 +5,7 @@ standard error, before it starts and after it has ended, and what we log goes to
 """
 
 import json
+import logging
 import os
 import sys
 from argparse import Namespace
@@ -157,6 +158,7 @@ def _server(
 
 def _open_log(settings: Settings, environ: Mapping[str, str]) -> Path | None:
     """Beside the state. A log that cannot be written to is none: what the agent does matters more."""
+    logging.captureWarnings(True)  # the screen is the agent's
     store = store_path(settings.store)
     folder = Path(store).parent if store else Path(environ.get("HOME", "")) / ".local" / "state" / "holdfast"
     path = folder / "run.log"

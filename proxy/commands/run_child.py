@@ -90,10 +90,9 @@ class _Child:
             if os.WIFSTOPPED(status):
                 time.sleep(CONTINUING)
                 pid, later = os.waitpid(self._pid, os.WUNTRACED | os.WCONTINUED | os.WNOHANG)
-                if not pid:
+                if not pid and _in_foreground():  # else there is no shell that waits for us to stop
                     os.kill(os.getpid(), os.WSTOPSIG(status))
-                    continue
-                status = later
+                status = later if pid else status
             if os.WIFEXITED(status) or os.WIFSIGNALED(status):
                 self._pid = 0
                 return status

@@ -168,9 +168,9 @@ _LAYOUT = Layout(
 
 def _normalise(usage: object) -> Usage:
     given, made = first(usage, "prompt_tokens"), first(usage, "completion_tokens")
-    if given is None:
+    if given is None and made is None:
         return _timed(usage)
-    whole = first(usage, "total_tokens") or 0
+    rest = (first(usage, "total_tokens") or 0) - given if given is not None else 0
     return Usage(
         input=given,
         # the second is DeepSeek's, the third Moonshot's
@@ -178,7 +178,7 @@ def _normalise(usage: object) -> Usage:
         # the second is LiteLLM's
         cache_write=first(usage, "prompt_tokens_details.cache_write_tokens", "cache_creation_input_tokens"),
         # xAI and Gemini leave reasoning out of what is completed; it is in the total, and billed
-        output=None if made is None else max(made, whole - given),
+        output=None if made is None else max(made, rest),
         reasoning=first(usage, "completion_tokens_details.reasoning_tokens", "reasoning_tokens"),
     )
 

@@ -76,6 +76,8 @@ class Interceptor:
             self._passages[flow] = passage = self._begun(flow, route)
             # a body that is not looked into streams; one that is too large does so by mitmproxy's own limit
             request.stream = request.stream or passage.dialect is None
+            if request.stream:
+                passage.body_in = passage.sent_up = moment()
         else:
             if flow.server_conn.address is None:  # in no tunnel: a plain request to a forward proxy
                 await self._keep_within_reach(flow)
@@ -87,7 +89,7 @@ class Interceptor:
         passage, request = self._passages.get(flow), flow.request
         if passage is None:
             return
-        passage.body_in = moment()
+        passage.body_in = passage.body_in or moment()
         if passage.asked and request.stream:
             passage.prepared = self._turns.passed(passage.asked, b"", "body_too_large")
         elif passage.asked:
@@ -95,7 +97,7 @@ class Interceptor:
             prepared = passage.prepared = await self._turns.prepared(passage.asked, wire)
             if prepared.body is not prepared.request.body:
                 _edit(request, prepared.body)
-        passage.sent_up = moment()
+        passage.sent_up = passage.sent_up or moment()
 
     # Answers
 
@@ -157,12 +159,7 @@ class Interceptor:
         try:
             address = await self._reach(request.host, request.port)
         except Unreachable as refused:
-            log.log(
-                logging.WARNING if refused.status == 403 else logging.INFO,
-                "refused with %d: %s",
-                refused.status,
-                refused,
-            )
+            log.log(refused.level, "refused with %d: %s", refused.status, refused)
             self._turns.observer.refused(refused.status)
             flow.response = http.Response.make(refused.status, f"{refused}\n", TEXT)
         else:

@@ -56,7 +56,7 @@ class Passage:
             prepared=self.prepared,
             prepare_seconds=(self.sent_up or now) - body_in,
             upstream_seconds=now - self.sent_up if self.sent_up else None,
-            first_byte_seconds=self.first_byte - body_in if self.first_byte else None,
+            first_byte_seconds=max(0.0, self.first_byte - body_in) if self.first_byte else None,
             relay_seconds=0.0,
         )
 

@@ -10,6 +10,7 @@ are not asked for here: they may be anywhere.
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -20,10 +21,10 @@ Reach = Callable[[str, int], Awaitable[str]]
 
 
 class Unreachable(Exception):
-    """This destination is refused; `status` is what the agent is told."""
+    """This destination is refused; `status` is what the agent is told, `level` how loudly it is logged."""
 
-    def __init__(self, message: str, *, status: int = 403) -> None:
-        self.status = status
+    def __init__(self, message: str, *, status: int = 403, level: int = logging.WARNING) -> None:
+        self.status, self.level = status, level
         super().__init__(message)
 
 
@@ -41,7 +42,7 @@ async def reach(host: str, port: int, resolve: Resolve = look_up) -> str:
     try:
         addresses = await resolve(host, port)
     except (OSError, UnicodeError):
-        raise Unreachable(f"`{host}` cannot be found", status=502) from None
+        raise Unreachable(f"`{host}` cannot be found", status=502, level=logging.INFO) from None
     if not addresses or any(is_own(address) for address in addresses):
         raise Unreachable(f"`{host}` is an address of the proxy's own machine or link, which is reached directly")
     return addresses[0]

@@ -39,7 +39,7 @@ class Holdfast:
         try:
             _check_binding(ctx.options.listen_host, bool(ctx.options.proxyauth))
             works = self._works = _open()
-        except ProxyError as error:
+        except (ProxyError, OSError) as error:
             log.error("%s", error)
             ctx.master.shutdown()
             return

@@ -1,8 +1,8 @@
 """How a relayed connection ends, and what each side is told of it.
 
 Rules of this room: pure. A code that one side sent reaches the other with its reason. Where a connection just
-breaks, the other side gets a code that every client takes: 1014 (bad gateway) would say more, but Codex' library
-answers codes it does not know with a protocol error (tungstenite: `CloseCode::is_allowed`).
+breaks, the other side gets 1011, which RFC 6455 itself defines: 1014 (bad gateway) would say more, but was registered
+later, and a library may take a code that it does not know for a protocol error.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ from proxy.upstream import Pool
 from proxy.websocket.ends import Cause, End
 from proxy.websocket.following import Conversation
 from proxy.websocket.histories import Histories
-from proxy.websocket.relay import Patience, Unfollowed, relay
+from proxy.websocket.relay import Follower, Patience, Unfollowed, relay
 from proxy.websocket.sides import AgentSide, UpstreamSide
 from proxy.websocket.upstream import Opening, Refused, connect
 
@@ -117,7 +117,7 @@ class Sockets:
 
     async def _relay(self, call: Call, upstream: ClientConnection) -> None:
         follower = self._follower(call)
-        end = End(Cause.AGENT_LOST)
+        end = End(Cause.FAULT)
         try:
             await call.send(_accepted(call, upstream))
             sides = AgentSide(call.receive, call.send), UpstreamSide(upstream)
@@ -125,15 +125,14 @@ class Sockets:
         except asyncio.CancelledError:
             end = End(Cause.DRAINED, detail="out of patience")
             raise
-        except OSError:
-            pass  # the agent left before it was answered
+        except OSError:  # before it was answered
+            end = End(Cause.AGENT_LOST)
         finally:
             upstream.transport.abort()
-            if isinstance(follower, Conversation):
-                follower.over()
+            follower.over()
             self._ended(call, end)
 
-    def _follower(self, call: Call) -> Conversation | Unfollowed:
+    def _follower(self, call: Call) -> Follower:
         upstream, dialect = call.route.upstream, call.dialect
         if dialect is None or dialect.name not in FOLLOWED:
             return Unfollowed()

@@ -27,6 +27,10 @@ class Follower(Protocol):
         """A message of the upstream, after it has gone down."""
         ...
 
+    def over(self) -> None:
+        """There is no more to follow."""
+        ...
+
     @property
     def owed(self) -> int:
         """Answers that the upstream has not finished."""
@@ -42,6 +46,9 @@ class Unfollowed:
         return data
 
     def downward(self, data: Data) -> None:
+        pass
+
+    def over(self) -> None:
         pass
 
 

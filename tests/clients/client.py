@@ -22,7 +22,7 @@ from tests.end_to_end.agents import extends
 from tests.end_to_end.running import ROOT
 
 INSTALLED = ROOT / ".clients"
-"""Where `make clients` puts the packages: `npm/node_modules`, and `python` with a virtual environment."""
+"""Where `make clients` puts the packages: `npm/node_modules`, and environments below `python`."""
 
 KEY = "sk-fake-key-of-a-test"
 

@@ -105,6 +105,8 @@ class Turn:
     """Holdfast sent the very bytes that it got."""
     anew: int
     """Input tokens that the provider had to compute."""
+    told: bool = True
+    """Its answer has a head, where the plan is told; a message of a WebSocket has none."""
 
     @property
     def planned(self) -> bool:
@@ -117,6 +119,8 @@ class Turn:
         return MASKED.search(self.plan) is not None
 
     def faults(self) -> Iterator[str]:
+        if not self.told:
+            return
         if self.client and not self.upstream and not self.planned and not self.edited:
             yield f"request {self.number}: the prefix is broken, and no plan says so: {self.plan}"
         if not self.same and (not self.plan or UNEDITED in self.plan):
@@ -132,12 +136,9 @@ class Through:
     """All that passed the wire tap."""
     turns: Sequence[Turn]
     counted: Tokens
-    """What Holdfast's metrics say."""
-
-    @property
-    def masked(self) -> int:
-        plans = (exchange.headers.get("x-holdfast-plan", "") for exchange in self.exchanges)
-        return sum(int(found[1]) for plan in plans if (found := MASKED.search(plan)))
+    """What Holdfast's metrics say, also of WebSockets, whose messages have no head for a plan."""
+    masked: int
+    """Observations, as the metrics say."""
 
     @property
     def passed(self) -> dict[str, int]:
@@ -151,6 +152,8 @@ class Through:
             yield f"{len(self.turns) + 1} requests left the client, {self.run.steps + 1} arrived"
         for turn in self.turns:
             yield from turn.faults()
+            if not (turn.told or turn.same or self.masked):
+                yield f"request {turn.number}: changed, though nothing was edited"
         if self.passed:
             yield f"passed through: {self.passed}"
         if self.counted != self.run.tokens:
@@ -222,6 +225,7 @@ def turns(client: Client, exchanges: Sequence[Exchange], arrived: Sequence[Recor
             client=client.extends(sent_before.body, sent.body),
             upstream=client.extends(got_before.body, got.body),
             plan=sent.headers.get("x-holdfast-plan", ""),
+            told=sent.method != WEBSOCKET,
             same=sent.body == got.body,
             anew=anew(got),
         )

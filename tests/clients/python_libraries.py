@@ -12,7 +12,7 @@ from tests.end_to_end.running import ROOT
 
 ENVIRONMENT = "libraries"
 PYTHON = binary(ENVIRONMENT)
-GPT, CLAUDE = "gpt-5.1", "claude-sonnet-4-5"
+GPT, SOL, CLAUDE = "gpt-5.1", "gpt-5.6-sol", "claude-sonnet-4-5"
 
 
 def _words(step: Step, place: Place) -> Answer:
@@ -88,17 +88,23 @@ def _code_steps(seen: SeenRequest) -> int:
 
 
 CLIENTS = (
-    _client("OpenAI Agents SDK", "openai-agents", "openai_sdk_agent", "full", GPT),
+    _client("OpenAI Agents SDK", "openai-agents", "openai_sdk_agent", "http", GPT),
     _with_the_provider(
         _client("OpenAI Agents SDK, previous_response_id", "openai-agents", "openai_sdk_agent", "previous", GPT)
     ),
+    _client("OpenAI Agents SDK, WebSocket", "openai-agents", "openai_sdk_agent", "websocket", GPT),
     _client("langgraph, OpenAI", "langchain-openai", "langgraph_agent", "openai", GPT),
     _client("langgraph, Anthropic", "langchain-anthropic", "langgraph_agent", "anthropic", CLAUDE),
     _client("langgraph, Anthropic cached", "langchain-anthropic", "langgraph_agent", "anthropic-cached", CLAUDE),
-    _client("Pydantic AI, Chat", "pydantic-ai-slim", "pydantic_agent", f"openai-chat:{GPT}"),
-    _client("Pydantic AI, Responses", "pydantic-ai-slim", "pydantic_agent", f"openai-responses:{GPT}"),
-    _client("Pydantic AI, Anthropic", "pydantic-ai-slim", "pydantic_agent", f"anthropic:{CLAUDE}"),
-    _client("Pydantic AI, Google", "pydantic-ai-slim", "pydantic_agent", "google:gemini-2.5-pro"),
+    _client("Pydantic AI, Chat", "pydantic-ai-slim", "pydantic_agent", "plain", f"openai-chat:{GPT}"),
+    _client("Pydantic AI, Responses", "pydantic-ai-slim", "pydantic_agent", "plain", f"openai-responses:{GPT}"),
+    _client("Pydantic AI, Responses cached", "pydantic-ai-slim", "pydantic_agent", "cached", f"openai-responses:{SOL}"),
+    _with_the_provider(
+        _client("Pydantic AI, WebSocket", "pydantic-ai-slim", "pydantic_agent", "websocket", f"openai-responses:{GPT}")
+    ),
+    _client("Pydantic AI, Anthropic", "pydantic-ai-slim", "pydantic_agent", "plain", f"anthropic:{CLAUDE}"),
+    _client("Pydantic AI, Anthropic cached", "pydantic-ai-slim", "pydantic_agent", "cached", f"anthropic:{CLAUDE}"),
+    _client("Pydantic AI, Google", "pydantic-ai-slim", "pydantic_agent", "plain", "google:gemini-2.5-pro"),
     replace(
         _client("smolagents, ToolCallingAgent", "smolagents", "smol_agent", "tools", GPT),
         final=called("final_answer", answer=FINAL),

@@ -91,9 +91,9 @@ def _through(client: Client, staged: Stage, folder: Path, policy: str) -> Throug
         done = _run(client, staged, tap.url, folder)
         with suppress(AssertionError):  # what is still not counted then is a fault of its own
             wait_until(lambda: _counted(proxy) == done.tokens)
-        counted = _counted(proxy)
+        counted, masked = _counted(proxy), proxy.numbers().total("holdfast_edits_total", kind="mask", verdict="applied")
     exchanges = tap.exchanges()
-    return Through(done, exchanges, turns(client, exchanges, done.main), counted)
+    return Through(done, exchanges, turns(client, exchanges, done.main), counted, int(masked))
 
 
 def _counted(proxy: Holdfast) -> Tokens:

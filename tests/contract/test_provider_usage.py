@@ -179,9 +179,17 @@ def test_usage_is_read_as_its_provider_words_it(name: str) -> None:
     assert by_name(dialect).usage(body) == expected
 
 
-def test_what_is_no_usage_is_not_reported() -> None:
-    assert by_name(CHAT).usage(b'{"usage":{"completion_tokens":3}}') == Usage()
-    assert by_name(CHAT).usage(b'{"usage":{"prompt_tokens":3}}') == Usage(input=3)
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (b"{}", Usage()),
+        (b'{"completion_tokens":3}', Usage(output=3)),
+        (b'{"completion_tokens":3,"total_tokens":9}', Usage(output=3)),
+        (b'{"prompt_tokens":3,"total_tokens":9}', Usage(input=3)),
+    ],
+)
+def test_what_is_not_reported_is_not_made_up(usage: bytes, expected: Usage) -> None:
+    assert by_name(CHAT).usage(b'{"usage":%b}' % usage) == expected
 
 
 # As llama.cpp 0c1e570 ends a stream that was not asked for its usage.

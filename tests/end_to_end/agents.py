@@ -330,7 +330,7 @@ def _listed(system: Any) -> list[Any]:
 
 def _blocks(message: Mapping[str, Any]) -> Iterator[Any]:
     """Each block with what its message says beside; a plain string is the same as one text block."""
-    key = next((key for key in ("parts", "content") if message.get(key)), "")
+    key = next((key for key in ("parts", "content", "output") if message.get(key)), "")
     if not key:
         yield message
         return
@@ -341,8 +341,10 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _unmarked(block: Mapping[str, Any]) -> dict[str, Any]:
-    """LiteLLM writes a marked result as a list of one text, and the same as a string once the marker has moved on."""
+    """A text with a marker is a block of a list, and maybe a string again once the marker has moved on."""
     bare = {key: value for key, value in block.items() if key not in ("cache_control", "prompt_cache_breakpoint")}
+    if bare.get("type") == "input_text":
+        bare["type"] = "text"
     if isinstance(text := bare.get("content"), str):
         bare["content"] = [{"type": "text", "text": text}]
     return bare

@@ -19,6 +19,7 @@ from policies.core.profile import Profile
 from proxy.profiles import load_profiles
 from proxy.simulator.apis import Api, Call, Desk, Memory
 from proxy.simulator.chat import CHAT
+from proxy.simulator.clouds.bedrock import CONVERSE
 from proxy.simulator.fallback import profile_for
 from proxy.simulator.gemini import GEMINI
 from proxy.simulator.gemini.turns import signature
@@ -41,12 +42,15 @@ CAPTURES = (
     "pydantic-ai", "pydantic-ai-anth", "pydantic-ai-resp",
 )  # fmt: skip
 ELSEWHERE = ("codex-ws",)
-"""Recorded over WebSocket, which is not relayed."""
+"""Recorded over WebSocket: played by test_websocket.py."""
 
 FILES = tuple(f"cassettes/{name}" for name in CASSETTES) + tuple(f"captures/{name}" for name in CAPTURES)
 
 PROFILES = load_profiles()
-APIS: dict[str, Api] = {api.name: api for api in (MESSAGES, CHAT, RESPONSES, GEMINI)}
+APIS: dict[str, Api] = {
+    **{api.name: api for api in (MESSAGES, CHAT, RESPONSES, GEMINI)},
+    "bedrock_converse": CONVERSE,
+}
 SEALS = Seals(b"recorded")
 CREDENTIALS = {
     "x-api-key": "recorded",

@@ -73,13 +73,16 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Served until the block is left."""
+def stage(certificate: tuple[Path, Path] | None = None) -> Iterator[Stage]:
+    """Served until the block is left; over TLS with a certificate and its key."""
     stage = Stage(create())
     listeners = [listen("127.0.0.1", 0) for _ in NAMES]
+    scheme = "https" if certificate else "http"
     for name, listener in zip(NAMES, listeners, strict=True):
-        stage.urls[name] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        stage.urls[name] = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
     web = server(stage)  # type: ignore[arg-type]  # any application will do
+    if certificate:
+        web.config.ssl_certfile, web.config.ssl_keyfile = map(str, certificate)
     thread = threading.Thread(target=web.run, kwargs={"sockets": listeners}, daemon=True)
     thread.start()
     try:

@@ -233,7 +233,8 @@ def invoke_body(history: list[Any]) -> bytes:
 
 
 def invoke(streamed: bool, url: str) -> list[Any]:
-    body = invoke_body([{"role": "user", "content": QUESTION}])
+    # not the words that another client spelt otherwise: those would go out as they went out first
+    body = invoke_body([{"role": "user", "content": f"{QUESTION} I invoke you."}])
     with aws(url) as client:
         if not streamed:
             return [json.loads(client.invoke_model(modelId=BEDROCK_CLAUDE, body=body)["body"].read())]

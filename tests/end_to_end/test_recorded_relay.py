@@ -98,16 +98,23 @@ def reported(rows: list[Line]) -> tuple[int, int]:
     return sum(given for given, _ in sums), sum(made for _, made in sums)
 
 
+COUNTS = {"input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "output_tokens", "cached_tokens"}
+
+
 def _counts(row: Line) -> tuple[int, int]:
     """The last word on each count, wherever in the answer it stands."""
     top: dict[str, int] = {}
     for part in _parts(row):
         for figures in _figures(part):
             top |= figures
-    claude = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    given = sum(top.get(name, 0) for name in claude) or top.get("prompt_tokens") or top.get("promptTokenCount") or 0
+    parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    converse = ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+    summed = sum(top.get(name, 0) for name in (*parts, *converse))
+    given = summed or top.get("prompt_tokens") or top.get("promptTokenCount") or 0
     given = max(given, top.get("cached_tokens", 0))  # one host reports what is not cached as `prompt_tokens`
-    made = top.get("output_tokens") or top.get("completion_tokens")
+    made = top.get("output_tokens") or top.get("outputTokens") or top.get("completion_tokens")
+    if made and "prompt_tokens" in top:  # some hosts leave reasoning out of what is completed, and in the total
+        made = max(made, top.get("total_tokens", 0) - top["prompt_tokens"])
     return given, made or top.get("candidatesTokenCount", 0) + top.get("thoughtsTokenCount", 0)
 
 
@@ -125,7 +132,7 @@ def _figures(value: Any) -> Iterator[dict[str, int]]:
         for item in value:
             yield from _figures(item)
     elif isinstance(value, dict):
-        if {"input_tokens", "prompt_tokens", "promptTokenCount", "output_tokens", "cached_tokens"} & set(value):
+        if COUNTS & set(value):
             yield {key: item for key, item in value.items() if isinstance(item, int)}
         for key, item in value.items():
             if key != "iterations":

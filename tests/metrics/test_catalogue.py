@@ -28,6 +28,7 @@ PROMISED = {
     "holdfast_upstream_seconds": ("histogram", TRAFFIC),
     "holdfast_time_to_first_byte_seconds": ("histogram", TRAFFIC),
     "holdfast_passthrough_total": ("counter", (*TRAFFIC, "reason")),
+    "holdfast_unmeasured_total": ("counter", TRAFFIC),
     "holdfast_rule_violations_total": ("counter", (*TRAFFIC, "rule")),
     "holdfast_token_estimate_error_ratio": ("histogram", TRAFFIC),
     "holdfast_store_operations_seconds": ("histogram", ("operation", "backend")),

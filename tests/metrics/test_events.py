@@ -63,6 +63,7 @@ CASES: list[tuple[Event, Expected]] = [
     (events.Sized(T, "received", 50_000), [("context_tokens", ("received",), 50_000)]),
     (events.Spent(T, "prepare", 0.002), [("overhead_seconds", ("prepare",), 0.002)]),
     (events.PassedThrough("duplicate_keys"), [("passthrough_total", ("duplicate_keys",), 1)]),
+    (events.Unmeasured(T), [("unmeasured_total", (), 1)]),
     (events.RuleViolated(T, "call_without_result"), [("rule_violations_total", ("call_without_result",), 1)]),
     (events.StoreUsed("find", "sqlite", 0.001), [("store_operations_seconds", ("find", "sqlite"), 0.001)]),
     (events.StoreFailed("put", "sqlite"), [("store_errors_total", ("put", "sqlite"), 1)]),

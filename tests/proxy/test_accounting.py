@@ -15,6 +15,7 @@ from metrics.events import (
     RuleViolated,
     Sized,
     StoreFailed,
+    Unmeasured,
 )
 from policies.core.usage import Usage
 from policies.policy import Policy
@@ -105,6 +106,14 @@ def test_usage_that_was_not_reported_moves_no_token_and_no_cost() -> None:
     run(settle(prepared, replica.context, None, replica.now))
     found = by_kind(replica.witness.accounts[-1])
     assert not found[Measured] and not found[Costed] and not found[Achievable]
+    assert found[Unmeasured]
+
+
+def test_an_answer_with_usage_or_without_success_is_not_counted_as_unmeasured() -> None:
+    assert not by_kind(last(CHAT, OFF, read=0.0))[Unmeasured]
+    replica = Replica(OFF)
+    run(settle(run(replica.prepare(CHAT, CHAT.body(work(1)))), replica.context, None, replica.now, status=429))
+    assert not by_kind(replica.witness.accounts[-1])[Unmeasured]
 
 
 def test_an_answer_that_is_an_error_says_nothing_of_the_cache() -> None:

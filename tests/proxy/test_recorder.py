@@ -26,8 +26,16 @@ def test_a_line_holds_the_request_as_received_and_the_usage_as_reported(tmp_path
     assert "canary" not in recorder.path.read_text()
 
 
-def test_a_format_that_is_only_measured_is_not_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", [b"{", b'{"model":"m"}', b'{"model":"m","messages":"one text"}'])
+def test_a_request_that_cannot_be_viewed_is_not_recorded(tmp_path: Path, body: bytes) -> None:
     """A replay would stop at its line."""
+    replica, recorder = Replica(IDLE), Recorder(tmp_path, "one")
+    recorder.record(run(replica.prepare(CHAT, body)), None, 1.0, 400)
+    recorder.close()
+    assert recorder.path.read_bytes() == b""
+
+
+def test_a_format_that_is_only_measured_is_not_recorded(tmp_path: Path) -> None:
     replica, recorder = Replica(IDLE), Recorder(tmp_path, "one")
     body = b'{"model":"m","messages":[{"role":"user","content":"Hi"}]}'
     request = exchange.Request("ollama", by_name("ollama"), "/api/chat", body)
@@ -46,9 +54,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_a_line_that_cannot_be_written_is_lost_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "one.jsonl").symlink_to("/dev/full")
     replica, recorder = Replica(IDLE), Recorder(tmp_path, "one")
-    passed = run(replica.prepare(CHAT, b"\xff not text"))
-    recorder.record(passed, None, 1.0, 400)
-    recorder.close()
-    assert recorder.path.read_bytes() == b""
-    assert "was not recorded" in caplog.text and "not text" not in caplog.text
+    recorder.record(run(replica.prepare(CHAT, CHAT.body(work(1)))), None, 1.0, 200)
+    assert "was not recorded" in caplog.text and "messages" not in caplog.text
+    with pytest.raises(OSError):
+        recorder.close()  # what is still in its buffer

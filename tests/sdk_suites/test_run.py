@@ -23,25 +23,37 @@ def test_equal_runs_end_well_and_are_counted_together(capsys: pytest.CaptureFixt
     assert total == "2 passed, 0 failed, 2 skipped"
 
 
+SEEN = Comparison(7, ())
+
+
 @pytest.mark.parametrize(
     "bad",
     [
-        Result(SUITE, "off", {"a": "failed", "b": "skipped"}, 1.0),
-        Result(SUITE, "off", {"b": "skipped"}, 1.0),
-        Result(SUITE, "off", {}, 1.0),
-        Result(SUITE, "off", DIRECT.outcomes, 1.0, ("a: passed direct, not run through Holdfast",)),
-        Result(SUITE, "off", DIRECT.outcomes, 1.0, (), Comparison(7, ("answer not as given: x",))),
+        Result(SUITE, "off", {"a": "failed", "b": "skipped"}, 1.0, (), SEEN),
+        Result(SUITE, "off", {"b": "skipped"}, 1.0, (), SEEN),
+        Result(SUITE, "off", {}, 1.0, (), SEEN),
+        Result(SUITE, "off", DIRECT.outcomes, 1.0, ("a: passed direct, not run through Holdfast",), SEEN),
+        Result(SUITE, "off", DIRECT.outcomes, 1.0, (), Comparison(7, ("answer received: x",))),
+        Result(SUITE, "off", DIRECT.outcomes, 1.0, (), Comparison(0, ())),
+        Result(SUITE, "direct", {"a": "failed"}, 1.0),
     ],
 )
-def test_a_failure_a_difference_an_alteration_or_no_test_at_all_ends_badly(bad: Result) -> None:
+def test_a_failure_a_difference_an_alteration_or_nothing_at_all_ends_badly(
+    bad: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report([DIRECT, bad]) == 1
+    assert f"openai, {bad.target}: not as it should be" in capsys.readouterr().out
+
+
+def test_a_suite_that_skips_nothing_ends_well() -> None:
+    assert report([Result(SUITE, "direct", {"a": "passed"}, 1.0)]) == 0
 
 
 def test_every_difference_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    report([Result(SUITE, "off", DIRECT.outcomes, 1.0, ("a: x",), Comparison(7, ("answer not as given: y",)))])
+    report([Result(SUITE, "off", DIRECT.outcomes, 1.0, ("a: x",), Comparison(7, ("answer received: y",)))])
     said = capsys.readouterr().out
     assert "openai, off: a: x\n" in said
-    assert "openai, off: answer not as given: y\n" in said
+    assert "openai, off: answer received: y\n" in said
 
 
 def test_a_suite_that_cannot_be_run_is_counted_as_skipped(capsys: pytest.CaptureFixture[str]) -> None:

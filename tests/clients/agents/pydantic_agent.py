@@ -1,6 +1,6 @@
-"""Pydantic AI; the prefix of MODEL (`openai-chat:` and so on) picks the API.
+"""Pydantic AI; the prefix of MODEL (`openai-chat:` and so on) picks the API. `cached` asks it to use the prompt cache.
 
-pydantic_agent MODEL TASK
+pydantic_agent plain|cached|websocket MODEL TASK
 """
 
 import sys
@@ -9,9 +9,12 @@ from pydantic_ai import Agent
 
 from tests.clients.agents.workspace import SYSTEM, edit, read, shell
 
+SETTINGS = {"plain": {}, "cached": {"cache": True}, "websocket": {"openai_transport": "websocket"}}
 
-def main(model: str, task: str) -> None:
-    print(Agent(model, instructions=SYSTEM, tools=[read, shell, edit]).run_sync(task).output)
+
+def main(mode: str, model: str, task: str) -> None:
+    agent = Agent(model, instructions=SYSTEM, tools=[read, shell, edit], model_settings=SETTINGS[mode])
+    print(agent.run_sync(task).output)
 
 
 main(*sys.argv[1:])

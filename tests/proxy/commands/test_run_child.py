@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from proxy.commands.run_child import Unrunnable, find
-from tests.end_to_end.running import ROOT, environment
+from tests.end_to_end.running import ROOT, environment, wait_until
 from tests.proxy.commands.console import CONTROL_C, CONTROL_Z, Console, console
 
 PROGRAM = """
@@ -75,9 +77,14 @@ def started(environ: dict[str, str], script: str) -> "subprocess.Popen[str]":
 
 
 def rest(process: "subprocess.Popen[str]") -> str:
+    """What else it prints. (`communicate` would lose what was read ahead with the first line.)"""
+    assert process.stdout
+    limit = threading.Timer(20, process.kill)
+    limit.start()
     try:
-        return process.communicate(timeout=20)[0]
+        return process.stdout.read()
     finally:
+        limit.cancel()
         process.kill()
         process.communicate()
 
@@ -107,6 +114,19 @@ def test_a_signal_that_is_ignored_is_ignored_by_both(environ: dict[str, str]) ->
     assert process.stdout and process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGHUP)
     assert rest(process) == "alive\nstatus 0\n"
+
+
+def test_without_a_terminal_a_child_that_stops_is_waited_for(environ: dict[str, str]) -> None:
+    process = started(environ, "echo ready; echo $$; kill -STOP $$; exit 4")
+    assert process.stdout
+    child = int(process.stdout.readline())
+    stat = Path(f"/proc/{child}/stat")
+    if not stat.exists():
+        pytest.skip("no /proc: whether a process is stopped cannot be seen here")
+    wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    time.sleep(0.2)  # longer than it looks whether the child goes on
+    os.kill(child, signal.SIGCONT)
+    assert rest(process) == "status 4\n"
 
 
 def test_control_c_reaches_the_child_once_and_the_child_decides(terminal: Console) -> None:

@@ -1,4 +1,4 @@
-"""`holdfast intercept`, mitmdump and agents as child processes, and providers with a certificate for them.
+"""`holdfast intercept`, mitmdump and agents as child processes.
 
 Everything is on loopback and on free ports; what was started is ended by its own process id.
 """
@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,31 +18,8 @@ from typing import Any
 import pytest
 
 from proxy.intercept.authority import NAME, Authority, folder_of, variables
-from proxy.simulator.app import create
-from proxy.simulator.serve import listen, server
-from tests.end_to_end.running import NAMES, PATIENCE, ROOT, Holdfast, Stage, environment
+from tests.end_to_end.running import ROOT, Holdfast, environment
 from tests.proxy.intercept.running import Trust
-
-
-@contextmanager
-def secure_stage(trust: Trust) -> Iterator[Stage]:
-    """As `stage` of the end-to-end tests, but over TLS."""
-    stage = Stage(create())
-    listeners = [listen("127.0.0.1", 0) for _ in NAMES]
-    for name, listener in zip(NAMES, listeners, strict=True):
-        stage.urls[name] = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    web = server(stage)  # type: ignore[arg-type]  # any application will do
-    web.config.ssl_certfile, web.config.ssl_keyfile = str(trust.certificate), str(trust.key)
-    thread = threading.Thread(target=web.run, kwargs={"sockets": listeners}, daemon=True)
-    thread.start()
-    try:
-        yield stage
-    finally:
-        web.should_exit = True
-        thread.join(PATIENCE)
-        for listener in listeners:
-            listener.close()
-        assert not thread.is_alive()
 
 
 @dataclass
@@ -107,17 +83,16 @@ def _child(
             process.communicate()
 
 
-def agent(code: str, environ: Mapping[str, str]) -> Any:
-    """What a program of an agent's prints, as JSON. It knows of the proxy by its environment alone."""
+def agent(environ: Mapping[str, str], *urls: str) -> Any:
+    """What the agent of the end-to-end tests says that it saw."""
     # mitmproxy and the SDKs want different versions of the same packages, so they live in two environments
     python = os.environ.get("AGENT_PYTHON", sys.executable)  # noqa: TID251  the test run's own switch
-    if subprocess.run([python, "-c", "import openai, anthropic"], capture_output=True, timeout=60).returncode:
-        pytest.skip("no SDKs for the agents: AGENT_PYTHON can name a Python that has them")
-    done = subprocess.run(
-        [python, "-W", "ignore", "-c", code], cwd=ROOT, env=dict(environ), capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    command = [python, "-W", "ignore", str(ROOT / "tests" / "end_to_end" / "sdk_agent.py"), *urls]
+    ended = subprocess.run(command, env=dict(environ), capture_output=True, text=True, timeout=100)
+    if "No module named" in ended.stderr:
+        pytest.skip("no SDKs for the agent: AGENT_PYTHON can name a Python that has them")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def direct(trust: Trust, folder: Path) -> dict[str, str]:

@@ -135,7 +135,10 @@ async def test_a_body_that_is_not_looked_into_is_not_held(trust: Trust) -> None:
         await agent.send(b"second")
         assert (await agent.reply()).status == 200
         await running.recorder.over.wait()
-    assert running.driver.requests == [] and running.recorder.exchanges[0].dialect == ""
+    answered = running.recorder.exchanges[0]
+    assert running.driver.requests == [] and answered.dialect == ""
+    assert answered.upstream_seconds is not None and answered.first_byte_seconds is not None
+    assert 0 <= answered.first_byte_seconds <= answered.upstream_seconds
 
 
 @scenario

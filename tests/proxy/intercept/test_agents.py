@@ -14,29 +14,28 @@ from starlette.types import Receive, Scope, Send
 from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, ToolCall, script
 from proxy.simulator.records import Record
-from tests.end_to_end.running import Stage, done, holdfast
+from tests.end_to_end.running import Stage, done, holdfast, stage
 from tests.proxy.driving import ANTHROPIC, turns_of, work
-from tests.proxy.intercept.children import Intercept, agent, direct, intercept, mitmdump, secure_stage
+from tests.proxy.intercept.children import Intercept, agent, direct, intercept, mitmdump
 from tests.proxy.intercept.running import Trust
 
-ACTS = (
-    "anthropic_loop('claude-sonnet-4-6', True, {anthropic!r})",
-    "chat_loop(True, {openai!r})",
-    "chat_loop(False, {openai!r})",
-)
+ASKED = 6
+"""Requests that the agent makes: three conversations of as many turns as follow."""
 TURNS = (
-    Answer(text="Looking, ä.", calls=(ToolCall("ls", '{"path": "/a b"}'), ToolCall("ls", '{"path": "\\u2603"}'))),
-    Answer(reasoning="That is all.", text="Two files: ä and ☃. " * 20),
+    Answer(
+        text="Looking, ä.",
+        calls=(ToolCall("ls", '{"path": "/a b"}'), ToolCall("ls", '{"path": "\\u2603"}')),
+    ),
+    Answer(text="Two files: ä and ☃. " * 20),
 )
-"""As many as the acts, which are those of the end-to-end tests, ask for."""
 POLICY = "name: eager\nmask: {keep_newest: 1, min_tokens: 61, when: always}\n"
 PLAN = ("x-holdfast-plan", "x-holdfast-turn")
 
 
 @pytest.fixture(scope="module")
 def staged(trust: Trust) -> Iterator[Stage]:
-    with secure_stage(trust) as stage:
-        yield stage
+    with stage((trust.certificate, trust.key)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +46,8 @@ def expected(trust: Trust, staged: Stage, tmp_path_factory: pytest.TempPathFacto
 
 def acted(staged: Stage, environ: dict[str, str]) -> tuple[object, list[bytes]]:
     records: Sequence[Record] = staged.simulate(script(TURNS), load_profiles())
-    acts = ", ".join(act.format(**staged.urls) for act in ACTS)
-    seen = agent(f"import json; from tests.end_to_end.test_sdks import *; print(json.dumps([{acts}]))", environ)
-    return seen, [record.body for record in done(records, len(ACTS) * len(TURNS))]
+    seen = agent(environ, staged.urls["anthropic"], staged.urls["openai"])
+    return seen, [record.body for record in done(records, ASKED)]
 
 
 @pytest.mark.slow
@@ -58,8 +56,8 @@ def test_sdks_see_through_the_proxy_what_they_see_direct(
 ) -> None:
     with intercept(tmp_path, trust, staged.urls) as running:
         assert acted(staged, running.environment(tmp_path)) == expected
-        numbers = running.settled(len(ACTS) * len(TURNS))
-    assert numbers.total("holdfast_requests_total", status_class="2xx") == len(ACTS) * len(TURNS)
+        numbers = running.settled(ASKED)
+    assert numbers.total("holdfast_requests_total", status_class="2xx") == ASKED
     assert numbers.total("holdfast_passthrough_total") == 0
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from proxy.simulator.brains import script
 from tests.end_to_end.agents import PROFILES, counted, turns
-from tests.end_to_end.running import ROOT, Stage, done, environment
-from tests.proxy.intercept.children import secure_stage
+from tests.end_to_end.running import ROOT, Stage, done, environment, stage
 from tests.proxy.intercept.running import Trust
 
 TURNS = 6
@@ -28,8 +27,8 @@ sys.exit(4)
 
 @pytest.fixture
 def staged(trust: Trust) -> Iterator[Stage]:
-    with secure_stage(trust) as stage:
-        yield stage
+    with stage((trust.certificate, trust.key)) as running:
+        yield running
 
 
 @pytest.mark.slow
