@@ -66,7 +66,7 @@ HORIZON_FLOOR = 10
 HORIZON_SHARE = 1 / 3
 """Further turns expected for each turn that a run has lasted."""
 WORST_CASE = 0.09
-"""A session never costs more than this share above direct."""
+"""Share by which edits, and likewise added markers, may make a session dearer: BOUND and STAKE above."""
 BATCHES = 8
 """How many batches are compared; the whole is nearly always the best, and comparing more costs time."""
 PRESSURE = 0.80
