@@ -24,7 +24,7 @@ from starlette.routing import Route
 from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, ToolCall, script
 from proxy.simulator.records import Record
-from tests.end_to_end.running import Holdfast, Stage, done
+from tests.end_to_end.running import Holdfast, Stage, done, holdfast
 
 PROFILES = load_profiles()
 KEY = "a-key-of-the-test"
@@ -315,6 +315,16 @@ for how, streamed in (("plain", False), ("streamed", True)):
         f"gemini signed thoughts {how}": ("gemini", partial(gemini_loop, "gemini-3-pro-preview", streamed)),
         f"gemini error {how}": ("gemini", partial(gemini_error, streamed)),
     }
+
+
+@pytest.fixture(scope="module")
+def proxy(staged: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    """With the default policy, less the markers that it adds: they change what is sent, and the usage in the answer."""
+    folder = tmp_path_factory.mktemp("holdfast")
+    policy = folder / "unmarked.yaml"
+    policy.write_text("name: unmarked\nbreakpoints: {auto: false}\n", encoding="utf-8")
+    with holdfast(folder, staged.urls, "--policy", str(policy)) as running:
+        yield running
 
 
 @pytest.mark.parametrize("upstream, act", ACTS.values(), ids=ACTS)
