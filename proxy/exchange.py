@@ -145,13 +145,13 @@ async def prepare(request: Request, context: Context, now: float) -> Prepared:
     try:
         return await _prepare(request, context, now)
     except DialectError as error:
-        return _passed(request, error.reason)
+        return passed(request, error.reason)
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:  # INVARIANT: FAIL-OPEN; a tokenizer's panic is no Exception
         log.exception("a fault while planning; the original request is sent")
         tell(context.witness, "prepare", type(fault).__name__)
-        return _passed(request, "fault")
+        return passed(request, "fault")
 
 
 async def settle(prepared: Prepared, context: Context, usage: Usage | None, now: float, *, status: int = 200) -> None:
@@ -176,6 +176,11 @@ def tenant_of(context: Context, credential: bytes) -> bytes:
     return tenant
 
 
+def passed(request: Request, reason: str) -> Prepared:
+    """A request that is sent as it came, and why nothing looks into it."""
+    return Prepared(request, request.body, (("x-holdfast-passthrough", reason),), passthrough=reason)
+
+
 async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     if request.signed:
         raise DialectError("signed_body")
@@ -189,7 +194,7 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     )
     seen = await reader.read(request.dialect, request.body, request.path)
     if not seen.trail.nodes:
-        return _passed(request, "no_messages")
+        return passed(request, "no_messages")
     policy = context.policy(request, seen.conversation.head.model)
     place = await _place(context, tenant, seen)
     mode = _mode(policy, place)
@@ -330,10 +335,6 @@ def _headers(record: Record, decided: Plan, mode: Mode) -> tuple[tuple[str, str]
         ("x-holdfast-turn", str(record.turn)),
         ("x-holdfast-plan", summary),
     )
-
-
-def _passed(request: Request, reason: str) -> Prepared:
-    return Prepared(request, request.body, (("x-holdfast-passthrough", reason),), passthrough=reason)
 
 
 def _visible(name: str) -> str:

@@ -24,8 +24,6 @@ from proxy.tap import Silent, Tap, open_tap
 
 log = logging.getLogger("holdfast.turns")
 
-PASSTHROUGH = "x-holdfast-passthrough"
-
 Prepare = Callable[[exchange.Request, exchange.Context, float], Awaitable[exchange.Prepared]]
 
 
@@ -79,7 +77,7 @@ class Turns:
     def passed(self, asked: Asked, wire: bytes, reason: str) -> exchange.Prepared:
         """A request that is sent as it came, with the reason why nothing looks into it."""
         log.warning("a request passes through: %s", reason)
-        return exchange.Prepared(request_of(asked, wire), wire, ((PASSTHROUGH, reason),), passthrough=reason)
+        return exchange.passed(request_of(asked, wire), reason)
 
     def tap(self, dialect: Dialect | None, status: int, headers: Sequence[Pair]) -> Tap:
         """For an answer with this head."""
