@@ -34,7 +34,7 @@ from proxy.dialects.parts import (
     text,
 )
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source, first, reported, total
+from proxy.dialects.usages import Source, first, total
 from proxy.dialects.view import Parts, View
 from proxy.errors import DialectError
 
@@ -240,8 +240,7 @@ ANTHROPIC_MESSAGES = View(
     parts=_parts,
     heading=_heading,
     prompting=partial(read_prompt, _LAYOUT),
-    reported=partial(reported, _SOURCE),
-    usage_reader=partial(Reader, _SOURCE),
+    source=_SOURCE,
     error=_error,
     message_tokens=4,
     marker=_marker,

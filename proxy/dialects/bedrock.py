@@ -32,7 +32,7 @@ from proxy.dialects.parts import (
     text,
 )
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source, first, reported, total
+from proxy.dialects.usages import Source, first, total
 from proxy.dialects.view import Parts, View
 
 _CONVERSE = re.compile(r"/model/[^/]+/converse(?:-stream)?(?:\?|$)")
@@ -175,8 +175,7 @@ BEDROCK_CONVERSE = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
-    reported=partial(reported, _CONVERSED),
-    usage_reader=partial(Reader, _CONVERSED),
+    source=_CONVERSED,
     error=_error,
     message_tokens=4,
     marker=_marker,

@@ -32,7 +32,7 @@ from proxy.dialects.parts import (
     text,
 )
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source, first, reported, total
+from proxy.dialects.usages import Source, first, total
 from proxy.dialects.view import Parts, View
 
 _PATH = re.compile(r":(?:g|streamG)enerateContent(\?|$)")
@@ -181,8 +181,7 @@ GEMINI = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
-    reported=partial(reported, _SOURCE),
-    usage_reader=partial(Reader, _SOURCE),
+    source=_SOURCE,
     error=_error,
     message_tokens=2,
 )

@@ -6,13 +6,12 @@ says `measured_only`, with which the request passes through.
 
 import re
 from collections.abc import Callable
-from functools import partial
 
 from policies.core.conversation import Head, Role
 from policies.core.divergence import Prompt
 from proxy.dialects import Count
 from proxy.dialects.parts import Object, opaque
-from proxy.dialects.usages import Reader, Source, reported
+from proxy.dialects.usages import Source
 from proxy.dialects.view import Parts, View
 from proxy.errors import DialectError
 
@@ -26,8 +25,7 @@ def measured(name: str, path: re.Pattern[str], source: Source, error: Callable[[
         parts=_parts,
         heading=_heading,
         prompting=_prompting,
-        reported=partial(reported, source),
-        usage_reader=partial(Reader, source),
+        source=source,
         error=error,
         message_tokens=0,
     )

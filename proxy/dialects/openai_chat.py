@@ -30,7 +30,7 @@ from proxy.dialects.parts import (
     text,
 )
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source, first, reported, total
+from proxy.dialects.usages import Source, first, total
 from proxy.dialects.view import Parts, View
 
 _PATH = re.compile(r"/chat/completions/?(\?|$)")
@@ -205,8 +205,7 @@ OPENAI_CHAT = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
-    reported=partial(reported, _SOURCE),
-    usage_reader=partial(Reader, _SOURCE),
+    source=_SOURCE,
     error=openai_error,
     message_tokens=4,  # cookbook: 3 a message and 1 for a name
     marker=_marker,

@@ -19,6 +19,7 @@ from proxy.dialects.canonical import canonical, decode, identity, raw_identity, 
 from proxy.dialects.parts import Object, Part, opaque
 from proxy.dialects.slices import Path, find_value, object_slices
 from proxy.dialects.steady import steady
+from proxy.dialects.usages import Reader, Source, reported
 from proxy.errors import DialectError
 
 _FIRST_LINE = 80  # characters kept of an observation's first line
@@ -39,9 +40,8 @@ class View:
     heading: Callable[[bytes, str, Count], Head]
     prompting: Callable[[bytes], Prompt]
     """Tools, system and parameters as values."""
-    reported: Callable[[bytes], Usage | None]
-    """Usage of a complete JSON answer."""
-    usage_reader: Callable[[], UsageReader]
+    source: Source
+    """Where its answers state usage."""
     error: Callable[[int, str], bytes]
     message_tokens: int
     """Structure around each message."""
@@ -60,7 +60,10 @@ class View:
         return self.heading(rest, path, count)
 
     def usage(self, body: bytes) -> Usage | None:
-        return self.reported(body)
+        return reported(self.source, body)
+
+    def usage_reader(self) -> UsageReader:
+        return Reader(self.source)
 
     def message(self, raw: bytes, count: Count) -> Message:
         raw = bytes(raw)

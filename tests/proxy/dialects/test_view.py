@@ -1,7 +1,6 @@
 """The view that all dialects share: blocks out of bytes, and edits back into them."""
 
 import json
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from policies.core.divergence import Prompt
 from policies.core.usage import Usage
 from proxy.dialects.parts import Object, Part, contents, observation, text
 from proxy.dialects.slices import Path
-from proxy.dialects.usages import Reader, Source
+from proxy.dialects.usages import Source
 from proxy.dialects.view import Parts, View
 from proxy.errors import DialectError
 
@@ -39,8 +38,7 @@ def _view(marks: bool = True) -> View:
         parts=_parts,
         heading=lambda rest, path, count: HEAD,
         prompting=lambda rest: Prompt(tools=(rest,)),
-        reported=lambda body: Usage(input=1),
-        usage_reader=partial(Reader, Source((), (), lambda usage: Usage())),
+        source=Source(("",), (), lambda usage: Usage(input=1)),
         error=lambda status, message: b"{}",
         message_tokens=4,
         text_type="words",
