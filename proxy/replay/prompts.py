@@ -7,6 +7,7 @@ parsed and counted once in a session, however many requests carry it.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import is_
 
 import xxhash
 from msgspec import Struct
@@ -68,15 +69,21 @@ class Reader:
         return message
 
 
-def prompt(conversation: Conversation, before: Sent | None = None) -> Prompt:
-    """The conversation as a cache sees it."""
+def prompt(conversation: Conversation, before: Sent | None = None, same: int | None = None) -> Prompt:
+    """The conversation as a cache sees it. `before`: as in `read`; `same`: how many messages it is known to share."""
     head, messages = conversation.head, conversation.messages
-    same = _same(conversation, before)
-    chain, tokens, places, ends = _start(head) if not same or before is None else _shared(before.prompt, same)
+    if before is None or before.head is not head:
+        before, same = None, 0
+    elif same is None:
+        same = alike(before.messages, messages)
+    chain, tokens, places, ends = _shared(before.prompt, same) if before and same else _start(head)
+    marks = _marks_of(before, same) if before and same else set()
     kind = messages[same - 1].blocks[-1].kind if same and messages[same - 1].blocks else None
     for message in messages[same:]:
         overhead = message.tokens - sum(block.tokens for block in message.blocks)
         for block in message.blocks:
+            if block.marked:
+                marks.add(len(chain))
             chain.append(_link(chain[-1], message, block))
             tokens.append(tokens[-1] + block.tokens + overhead)
             places.append(places[-1] + (block.kind is not kind or kind not in RUNS))
@@ -87,19 +94,14 @@ def prompt(conversation: Conversation, before: Sent | None = None) -> Prompt:
             places.append(places[-1] + 1)
             kind = None
         ends.append(len(chain) - 1)
-    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), _marks(head, messages, ends))
+    marks |= _of_head(head, ends)
+    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), tuple(sorted(marks)))
 
 
-def _same(conversation: Conversation, before: Sent | None) -> int:
+def alike(one: Sequence[Message], other: Sequence[Message]) -> int:
     """Messages at the front that are the very same objects."""
-    if before is None or before.head is not conversation.head:
-        return 0
-    same = 0
-    for one, other in zip(before.messages, conversation.messages, strict=False):
-        if one is not other:
-            break
-        same += 1
-    return same
+    found = list(map(is_, one, other))
+    return found.index(False) if False in found else len(found)
 
 
 def _start(head: Head) -> tuple[list[bytes], list[int], list[int], list[int]]:
@@ -122,16 +124,16 @@ def _link(parent: bytes, message: Message, block: Block | None) -> bytes:
     return blake2b(parent + message.role.value.encode() + content, digest_size=16).digest()
 
 
-def _marks(head: Head, messages: Sequence[Message], ends: Sequence[int]) -> tuple[int, ...]:
-    """Where markers stand, in order; the automatic one stands at the end."""
-    marks = {
-        ends[number] + 1 + block.index
-        for number, message in enumerate(messages)
-        for block in message.blocks
-        if block.marked
-    }
-    if head.markers > head.automatic:
-        marks.add(0)
-    if head.automatic:
-        marks.add(ends[-1])
-    return tuple(sorted(marks))
+def _marks_of(before: Sent, same: int) -> set[int]:
+    """Where markers stand in the messages that are shared; the automatic one of the request before has moved on."""
+    ends, messages = before.prompt.ends, before.messages
+    marks = {mark for mark in before.prompt.marks if 0 < mark <= ends[same]}
+    if before.head.automatic and not (messages[-1].blocks and messages[-1].blocks[-1].marked):
+        marks.discard(ends[-1])
+    return marks
+
+
+def _of_head(head: Head, ends: Sequence[int]) -> set[int]:
+    """Markers behind tools and system; the automatic one stands at the end."""
+    behind = {0} if head.markers > head.automatic else set()
+    return behind | {ends[-1]} if head.automatic else behind

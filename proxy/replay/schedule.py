@@ -21,10 +21,10 @@ from policies.core.edits import Placed, locate
 from policies.core.lineage import Lineage
 from policies.core.lineage import Sent as Last
 from policies.core.profile import Breakpoints, Profile
-from policies.core.turn import facts, option_from
+from policies.core.turn import Turn, facts, option_from
 from policies.core.usage import input_cost, output_cost
 from proxy.replay.cache import Cache, Prompt, serve
-from proxy.replay.prompts import Sent, prompt
+from proxy.replay.prompts import Sent, alike, prompt
 from proxy.replay.provider import reported
 
 Edits = tuple[tuple[int, str], ...]
@@ -92,24 +92,28 @@ class _Search:
     edited: dict[tuple[bytes, Edits], Message] = field(default_factory=dict)
     moved: list[bool] = field(default_factory=list)
     """By call: whether blocks stand elsewhere than in the call before, because the agent changed its history."""
+    same: list[int] = field(default_factory=list)
+    """By call: messages at the front that it takes over from the call before, markers and all."""
+    turns: dict[int, Turn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.moved = [_moved(*pair) for pair in pairwise(self.offers)]
-        self.moved.insert(0, False)
+        self.moved = [False, *(_moved(*pair) for pair in pairwise(self.offers))]
+        self.same = [0, *(alike(a.received.messages, b.received.messages) for a, b in pairwise(self.offers))]
 
     def step(self, lane: _Lane, turn: int) -> None:
         """One more call without a new mask."""
         lane.before = (lane.usd, lane.cache)
+        same = self.same[turn]
         if self.moved[turn]:
-            lane.masked = self._masked(lane.moment, turn)
-        lane.sent = self._sent(turn, lane.masked, lane.sent)
+            lane.masked, same = self._masked(lane.moment, turn), 0
+        lane.sent = self._sent(turn, lane.masked, lane.sent, same)
         usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, self.offers[turn].received.prompt.marks)
         lane.usd += usd
 
     def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane:
         """The lane that is masked now, from whichever lane that is cheapest."""
         masked = self._masked(turn, turn)
-        sent = self._sent(turn, masked, None)
+        sent = self._sent(turn, masked, lanes[-1].sent, 0)
         best: _Lane | None = None
         for lane in lanes:
             spent, cache = lane.before
@@ -140,15 +144,17 @@ class _Search:
             return placed
         return locate(self.offers[turn].conversation.messages, [each.edit for each in placed])
 
-    def _sent(self, turn: int, masked: Mapping[int, Edits], before: Sent | None) -> Sent:
+    def _sent(self, turn: int, masked: Mapping[int, Edits], before: Sent | None, same: int) -> Sent:
+        """The request with these masks. `same`: messages at the front that stand in `before` as they are sent now."""
         received = self.offers[turn].received
         if not masked:
             return received
-        messages = list(received.messages)
+        messages = [*before.messages[:same], *received.messages[same:]] if before else list(received.messages)
         for index, edits in masked.items():
-            messages[index] = self._edited(messages[index], edits)
+            if index >= same:
+                messages[index] = self._edited(messages[index], edits)
         conversation = Conversation(received.conversation.dialect, received.head, tuple(messages))
-        return Sent(conversation, prompt(conversation, before))
+        return Sent(conversation, prompt(conversation, before, same or None))
 
     def _edited(self, message: Message, edits: Edits) -> Message:
         key = (message.raw, edits)
@@ -165,12 +171,18 @@ class _Search:
         return tuple(sorted({*client, *self._placed(turn, first)}))
 
     def _placed(self, turn: int, first: Placed) -> list[int]:
-        offer, last = self.offers[turn], self.offers[turn - 1] if turn else None
-        lineage = Lineage() if last is None else Lineage(last=Last(last.now, 0, 0), common=_common(last, offer))
-        known = facts(offer.conversation, lineage, self.profile, offer.now)
-        markers = option_from(known, (first,), 0, 0, self.keep_newest).markers
+        offer = self.offers[turn]
+        markers = option_from(self._facts(turn), (first,), 0, 0, self.keep_newest).markers
         ends = offer.received.prompt.ends
         return [ends[marker.message + offer.lead] + 1 + marker.block for marker in markers]
+
+    def _facts(self, turn: int) -> Turn:
+        found = self.turns.get(turn)
+        if found is None:
+            offer, last = self.offers[turn], self.offers[turn - 1] if turn else None
+            lineage = Lineage() if last is None else Lineage(last=Last(last.now, 0, 0), common=_common(last, offer))
+            found = self.turns[turn] = facts(offer.conversation, lineage, self.profile, offer.now)
+        return found
 
 
 def _common(last: Offer, offer: Offer) -> int:
