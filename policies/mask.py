@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from policies.core.conversation import Block, Conversation
 from policies.core.edits import Edit, Placed, archive_id
-from policies.core.index import Index, Observed, force_of
+from policies.core.index import Force, Index, Observed, force_of
 from policies.core.lineage import Lineage
 
 PLACEHOLDER_TOKENS = 80
@@ -66,9 +66,9 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         waiting = {(placed.message, placed.block): placed for placed in lineage.waiting}
         total = len(index.observations)
         return tuple(
-            _again(waiting, one) or Placed(_edit(lineage.tenant, one), one.message, one.block.index)
+            _again(waiting, one) or Placed(_edit(lineage.tenant, one, force), one.message, one.block.index)
             for order, one in enumerate(index.observations)
-            if one.block.tokens > PLACEHOLDER_TOKENS
+            if _standing(one, force) > PLACEHOLDER_TOKENS
             and (one.message, one.block.index) not in force.blocks
             and (settings_for(one.tool) if settings_for else self)._allows(one, total - order - 1)
         )
@@ -113,7 +113,12 @@ def _again(waiting: Mapping[tuple[int, int], Placed], one: Observed) -> Placed |
     return before if before and before.edit.anchor == one.anchor else None
 
 
-def _edit(tenant: bytes, one: Observed) -> Edit:
+def _standing(one: Observed, force: Force) -> int:
+    """Tokens of what stands there now: a shape has made it smaller."""
+    return one.block.tokens - force.shaped.get((one.message, one.block.index), 0)
+
+
+def _edit(tenant: bytes, one: Observed, force: Force) -> Edit:
     identity = archive_id(tenant, one.block.content)
-    removes = one.block.tokens - PLACEHOLDER_TOKENS
+    removes = _standing(one, force) - PLACEHOLDER_TOKENS
     return Edit("mask", one.anchor, placeholder(one.block, identity), removes, identity)

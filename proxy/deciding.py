@@ -1,5 +1,8 @@
 """One turn being decided: what the policies propose, what the plan says, and what is kept of it before it leaves.
 
+First come the edits of what was never sent (fresh.py: shapes, notes at the tail), which are applied at once; then
+the proposals that wait for their moment, which count from what those leave.
+
 Rules of this room: a plan that cannot be kept, read back or checked is given up, and the turn goes on
 with what was in force before it; the worst case is the original bytes. It must not know HTTP.
 """
@@ -17,15 +20,19 @@ from msgspec.structs import replace
 from policies.breakpoints import KEY
 from policies.core.edits import Decision, Edit, Placed, locate
 from policies.core.index import force_of
-from policies.core.lineage import Lineage, Record
+from policies.core.lineage import Lineage, Record, with_fresh
 from policies.core.plan import Plan
 from policies.core.planner import Terms, plan
+from policies.core.profile import Profile
 from policies.mask import Mask
 from policies.policy import Policy
 from policies.routes import mask_for
 from proxy.archive import Archive
+from proxy.dialects import Count
 from proxy.diverging import breaks, said
 from proxy.errors import StoreError
+from proxy.fresh import Opening, fresh
+from proxy.judging import begin_of
 from proxy.lineages import Place
 from proxy.memo import Memo, Turn
 from proxy.reading import Seen
@@ -63,6 +70,11 @@ class Rooms(Protocol):
     @property
     def witness(self) -> Degraded: ...
 
+    @property
+    def counter(self) -> Callable[[Profile], Count]:
+        """By profile: how tokens are counted."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Case:
@@ -93,14 +105,16 @@ def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
 def decide(case: Case, *, new: bool = True) -> Plan:
     """The plan. `new` False: what is in force stays, nothing is added."""
     proposals: Sequence[Placed] = ()
+    first: tuple[Placed, ...] = ()
     if new and case.mode != "off" and case.place.retry is None:
+        first = fresh(_opening(case))
         proposals = case.policy.mask.propose(
-            case.seen.conversation, case.lineage, _by_tool(case.policy), case.seen.trail.index
+            case.seen.conversation, with_fresh(case.lineage, first), _by_tool(case.policy), case.seen.trail.index
         )
     mark = new and case.mode != "off" and case.policy.breakpoints.auto
     terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest, mark)
     seen = case.seen
-    decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index)
+    decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first)
     if new and case.place.retry:
         decided = replace(decided, markers=case.place.retry.markers or decided.markers)
     if new and case.mode == "enforce":
@@ -108,6 +122,12 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     if case.mode == "enforce" and case.policy.stabilize.replay:
         return replace(decided, replayed=replays(case.seen))
     return decided
+
+
+def _opening(case: Case) -> Opening:
+    seen = case.seen
+    begin = begin_of(seen, case.place, case.lineage)
+    return Opening(seen, case.place, case.lineage, case.policy, begin, case.rooms.counter(seen.profile))
 
 
 def _with_members(case: Case, decided: Plan) -> Plan:
@@ -165,8 +185,10 @@ def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
 
 async def _archive(case: Case, decided: Plan) -> None:
     """INVARIANT: RECOVERABLE; what is elided is kept before the request leaves."""
-    new = {decision.edit.anchor for decision in decided.applied}
-    taken = [placed for placed in decided.in_force if placed.edit.anchor in new]
+    new = {decision.edit for decision in decided.applied if decision.edit.archive_id}
+    taken = [placed for placed in decided.in_force if placed.edit in new]
+    if not taken:
+        return
     texts = [original(case.seen, placed) for placed in taken]
     async with asyncio.timeout(PATIENCE):
         ids = await case.rooms.archive.put(case.lineage.tenant, texts, case.now)

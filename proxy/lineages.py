@@ -6,13 +6,14 @@ share what they share. A store that fails gives an empty lineage, never an error
 """
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from policies.core.conversation import Head, Kind, Message, Role
-from policies.core.edits import Anchor, Placed, locate
+from policies.core.edits import Edit, Placed, locate
 from policies.core.lineage import Ledger, Lineage, Record, extend_message, record_key
 from policies.core.profile import Breakpoints
 from proxy.dialects import Count
@@ -61,7 +62,7 @@ async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Co
 
 def remembered(seen: Seen) -> Place:
     """Where the request stands as far as this process knows."""
-    turn, common = _remembered(seen.trail, head_key(seen.conversation.head)) or (None, 0)
+    turn, common = _remembered(seen, head_key(seen.conversation.head)) or (None, 0)
     key = place_key(seen)
     return Place(key, turn, common, seen.trail.nodes[-1].turns.get(key))
 
@@ -108,26 +109,28 @@ def _extended(seen: Seen, record: Record, common: int) -> bool:
     return [block.hash for block in before] == [block.hash for block in now[: len(before)]]
 
 
-def _remembered(trail: Trail, head: HeadKey) -> tuple[Turn, int] | None:
+def _remembered(seen: Seen, head: HeadKey) -> tuple[Turn, int] | None:
     """The newest turn that shares the longest known part of this way, and how many messages they share."""
+    trail = seen.trail
     for common in range(len(trail.nodes), 0, -1):
         turn = trail.nodes[common - 1].newest(head)
         if turn is not None:
-            return (_rewritten(trail, common, turn, head), common) if _continues(trail, common) else None
+            return (_rewritten(seen, common, turn, head), common) if _continues(trail, common) else None
     return None
 
 
-def _rewritten(trail: Trail, common: int, turn: Turn, head: HeadKey) -> Turn:
+def _rewritten(seen: Seen, common: int, turn: Turn, head: HeadKey) -> Turn:
     """The newest turn below `turn`, where this request goes on from that one with its history changed.
 
     A request that shares nothing more with it than their beginning is a fork, and goes on from `turn`.
     """
-    newest = trail.nodes[common - 1].tip(head)
+    newest = seen.trail.nodes[common - 1].tip(head)
     if newest is None or newest is turn or newest.end is None:
         return turn
-    known = {_content(node.message) for node in newest.end.back(newest.record.count - common)}
-    again = any(_content(message) in known for message in trail.messages[common:] if _tells(message))
-    return newest if again else turn
+    left = [node.message for node in newest.end.back(newest.record.count - common)]
+    known, now = {_content(message) for message in left}, seen.trail.messages[common:]
+    again = any(_content(message) in known for message in now if _tells(message))
+    return newest if again or (left and now and seen.dialect.restates(left[-1].raw, now[0].raw)) else turn
 
 
 def _tells(message: Message) -> bool:
@@ -205,6 +208,7 @@ def _restore(seen: Seen, record: Record, chain: Sequence[Record], memo: Memo, co
     seen.trail = memo.respell(seen.tree, seen.trail)
     _attach(seen, 0, record.count, chain[:end])
     _attach(seen, record.count, common, chain[: end + passing])
+    _attach_as_sent(seen, common, chain, memo, count)
 
 
 def _attach(seen: Seen, begin: int, end: int, chain: Sequence[Record]) -> None:
@@ -223,6 +227,16 @@ def _attach(seen: Seen, begin: int, end: int, chain: Sequence[Record]) -> None:
         node.tips[turn.head] = turn
     if turn.end is not None:
         turn.end.turns[record.key] = turn
+
+
+def _attach_as_sent(seen: Seen, common: int, chain: Sequence[Record], memo: Memo, count: Count) -> None:
+    """Where the client has lost part of what it sent: the chain on its own way through the tree, beside this one's."""
+    raws, now = _messages(chain)[common:], seen.trail.messages[common:]
+    if raws and now and seen.dialect.restates(raws[0], now[0].raw):
+        messages = [seen.dialect.message(raw, count) for raw in raws]
+        keys = (*seen.trail.keys[:common], *memo.hashes(raws))
+        trail = memo.grow(seen.tree, seen.trail.shortened(common), keys, messages)
+        _attach(dataclasses.replace(seen, trail=trail), 0, len(keys), chain)
 
 
 def _messages(chain: Sequence[Record]) -> tuple[bytes, ...]:
@@ -249,15 +263,15 @@ def _further(seen: Seen, common: int, later: Sequence[Record], memo: Memo, count
 
 def _in_force(messages: Sequence[Message], chain: Sequence[Record]) -> tuple[Placed, ...]:
     """What a chain of turns has left in force: what was only planned, or stood in a part that was left, is not."""
-    places = {item.edit.anchor: item for item in locate(messages, [edit for link in chain for edit in link.edits])}
-    kept: dict[Anchor, Placed] = {}
+    places = {item.edit: item for item in locate(messages, [edit for link in chain for edit in link.edits])}
+    kept: dict[Edit, Placed] = {}
     mode, count = "", 0
     for link in chain:
         if link.mode != mode:
             kept = {}
         elif link.base < count:
-            kept = {anchor: item for anchor, item in kept.items() if item.message < link.base}
-        kept |= {edit.anchor: places[edit.anchor] for edit in link.edits if edit.anchor in places}
+            kept = {edit: item for edit, item in kept.items() if item.message < link.base}
+        kept |= {edit: places[edit] for edit in link.edits if edit in places}
         mode, count = link.mode, link.count
     return tuple(sorted(kept.values(), key=lambda item: (item.message, item.block)))
 

@@ -7,7 +7,7 @@ to turn, so a sticky edit costs nothing. A rewrite that breaks a rule raises Ill
 from collections.abc import Mapping, Sequence
 
 from policies.core.conversation import Message
-from policies.core.edits import Placed
+from policies.core.edits import Edit, Placed, compose
 from policies.core.plan import HEAD, Marker, Plan
 from policies.core.rules import marker_violations, message_violations, order_violations
 from proxy.dialects.slices import splice
@@ -63,8 +63,8 @@ def original(seen: Seen, placed: Placed) -> bytes:
 
 def _rewrite(seen: Seen, plan: Plan, rewritten: dict[int, bytes]) -> None:
     """Bring the edited messages up to date: what this turn's edits touch, and what was never made."""
-    new = {decision.edit.anchor for decision in plan.applied}
-    fresh = {placed.message for placed in plan.in_force if placed.message not in rewritten or placed.edit.anchor in new}
+    new = {decision.edit for decision in plan.applied}
+    fresh = {placed.message for placed in plan.in_force if placed.message not in rewritten or placed.edit in new}
     if not fresh:
         return
     edits: dict[int, list[Placed]] = {}
@@ -125,11 +125,21 @@ def _with_members(body: bytes, members: Sequence[tuple[str, str]]) -> bytes:
 def _edited(seen: Seen, message: int, placed: Sequence[Placed], replayed: bool) -> bytes:
     """The message with its edits, read back and checked."""
     before = seen.trail.nodes[message].message if replayed else seen.trail.messages[message]
-    edits = tuple((item.block, item.edit.text) for item in placed)
-    raw = seen.dialect.replace(before.raw, edits)
-    found = message_violations(before, seen.dialect.message(raw, len), [block for block, _ in edits])
+    edits: dict[int, list[Edit]] = {}
+    for item in placed:
+        edits.setdefault(item.block, []).append(item.edit)
+    composed = {block: compose(each) for block, each in edits.items()}
+    replaced = tuple((block, each.text) for block, each in composed.items() if each.text is not None)
+    raw = seen.dialect.replace(before.raw, replaced)
+    for block, each in composed.items():
+        for note in each.notes:
+            raw = seen.dialect.append(raw, block, note)
+    noted = [block for block, each in composed.items() if each.notes]
+    found = message_violations(before, seen.dialect.message(raw, len), [block for block, _ in replaced], noted)
     if found:
         raise Illegal(found[0])
+    if any(seen.dialect.original(raw, n) != composed[n].over(seen.dialect.original(before.raw, n)) for n in noted):
+        raise Illegal("note_misplaced")
     return raw
 
 

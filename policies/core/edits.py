@@ -2,6 +2,8 @@
 
 Rules of this room: an edit anchors to a block's content and its place among equal blocks, never to a
 position from the end, so it means the same on every later turn, after a restart and in a fork.
+A block carries at most one shape, at most one mask, and any number of notes. The model reads the mask's text,
+else the shape's, else the original, then the notes in the order in which they were made.
 """
 
 import hmac
@@ -11,9 +13,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, BlockHash, Kind, Message
+from policies.core.conversation import Block, BlockHash, Kind, Message, Role
 
-EditKind = Literal["mask", "stabilize"]
+EditKind = Literal["mask", "shape", "stabilize", "tools", "recite"]
+"""The rule that made it."""
 Verdict = Literal["applied", "deferred", "rejected"]
 
 
@@ -25,7 +28,11 @@ class Anchor(Struct, frozen=True, array_like=True):
 
 
 class Edit(Struct, frozen=True):
-    """Replace the content of one observation by `text`. `removes`: tokens saved on each later turn (estimate)."""
+    """Replace the content of one observation by `text`, or append a note to one block.
+
+    `removes`: tokens saved on each later turn (estimate); of a note negative, of a mask counted from what stood
+    there before it.
+    """
 
     kind: EditKind
     anchor: Anchor
@@ -33,6 +40,7 @@ class Edit(Struct, frozen=True):
     removes: int
     archive_id: str = ""
     """The id under which the original can be read back; in the archive before the edit is sent."""
+    way: Literal["replace", "append"] = "replace"
 
 
 def archive_id(tenant: bytes, content: bytes) -> str:
@@ -73,12 +81,44 @@ class Decision(Struct, frozen=True):
     reason: str
 
 
-def observations(messages: Sequence[Message]) -> Iterator[tuple[int, Block, Anchor]]:
-    """Every observation with its message's index and its anchor, in order."""
+class Composed(Struct, frozen=True):
+    """All edits of one block together."""
+
+    text: str | None = None
+    """In place of the original; None: the original stays."""
+    notes: tuple[str, ...] = ()
+
+    def over(self, original: str) -> str:
+        """What the model reads."""
+        return noted(original if self.text is None else self.text, self.notes)
+
+
+def noted(text: str, notes: Sequence[str]) -> str:
+    """A text with notes behind it, each behind a blank line."""
+    return "\n\n".join((text, *notes))
+
+
+def compose(edits: Sequence[Edit]) -> Composed:
+    """The edits of one block, in the order in which they were made."""
+    replaced = [edit for edit in edits if edit.way == "replace"]
+    masks = [edit for edit in replaced if edit.kind == "mask"]
+    text = next((edit.text for edit in (*masks, *replaced)), None)
+    return Composed(text, tuple(edit.text for edit in edits if edit.way == "append"))
+
+
+def merged(earlier: tuple[Placed, ...], taken: Sequence[Placed]) -> tuple[Placed, ...]:
+    """Edits in force and those that come to them, in the order of the request; of one block in that of their making."""
+    if not taken:
+        return earlier
+    return tuple(sorted((*earlier, *taken), key=lambda placed: (placed.message, placed.block)))
+
+
+def anchored(messages: Sequence[Message]) -> Iterator[tuple[int, Block, Anchor]]:
+    """Every block that an edit may anchor to, with its message's index and its anchor, in order."""
     seen: dict[BlockHash, int] = {}
     for index, message in enumerate(messages):
         for block in message.blocks:
-            if block.kind is Kind.OBSERVATION:
+            if block.kind is Kind.OBSERVATION or (block.kind is Kind.TEXT and message.role is Role.USER):
                 nth = seen.get(block.hash, 0)
                 seen[block.hash] = nth + 1
                 yield index, block, Anchor(block.hash, nth)
@@ -86,11 +126,13 @@ def observations(messages: Sequence[Message]) -> Iterator[tuple[int, Block, Anch
 
 def locate(messages: Sequence[Message], edits: Sequence[Edit]) -> tuple[Placed, ...]:
     """The edits whose blocks stand in this request, in its order. An edit whose block is gone is left out."""
-    wanted = {edit.anchor: edit for edit in edits}
+    wanted: dict[Anchor, dict[Edit, None]] = {}
+    for edit in edits:
+        wanted.setdefault(edit.anchor, {})[edit] = None
     if not wanted:
         return ()
     return tuple(
-        Placed(wanted[anchor], index, block.index)
-        for index, block, anchor in observations(messages)
-        if anchor in wanted
+        Placed(edit, index, block.index)
+        for index, block, anchor in anchored(messages)
+        for edit in wanted.get(anchor, ())
     )

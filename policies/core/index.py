@@ -140,9 +140,11 @@ class Force(Struct, frozen=True):
 
     messages: tuple[int, ...] = ()
     removed: tuple[int, ...] = (0,)
-    """removed[i]: tokens that the edits before edit i keep out."""
+    """removed[i]: tokens that the edits before edit i keep out; what notes add counts negative."""
     blocks: frozenset[tuple[int, int]] = frozenset()
-    """(message, block) of each."""
+    """(message, block) of each that is masked."""
+    shaped: dict[tuple[int, int], int] = {}
+    """Tokens that the shape of a block keeps out of it."""
 
     @property
     def total(self) -> int:
@@ -159,7 +161,8 @@ def force_of(placed: Sequence[Placed]) -> Force:
     return Force(
         tuple(item.message for item in placed),
         tuple(accumulate((item.edit.removes for item in placed), initial=0)),
-        frozenset((item.message, item.block) for item in placed),
+        frozenset((item.message, item.block) for item in placed if item.edit.kind == "mask"),
+        {(item.message, item.block): item.edit.removes for item in placed if item.edit.kind == "shape"},
     )
 
 

@@ -6,11 +6,13 @@ must not know where records are kept.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from policies.core.conversation import Block, Head, Message, PrefixHash, Role
-from policies.core.edits import Anchor, Edit, Placed
+from policies.core.edits import Anchor, Edit, Placed, merged
 from policies.core.index import Force
 
 
@@ -115,6 +117,11 @@ class Lineage(Struct, frozen=True):
     """`common` covers all that was last sent; False: the client changed or dropped some of it."""
     changed: str = ""
     """What the client changed in the head: "model", "tools", "system", "parameters", or nothing."""
+
+
+def with_fresh(lineage: Lineage, fresh: Sequence[Placed]) -> Lineage:
+    """The lineage with edits of blocks that were never sent already in force."""
+    return replace(lineage, placed=merged(lineage.placed, fresh), force=None) if fresh else lineage
 
 
 def root_hash(tenant: bytes, dialect: str, upstream: str) -> PrefixHash:

@@ -38,9 +38,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from policies.core.conversation import Conversation
-from policies.core.edits import Anchor, Arithmetic, Decision, Placed
+from policies.core.edits import Anchor, Arithmetic, Decision, Placed, merged
 from policies.core.index import Index
-from policies.core.lineage import Ledger, Lineage, Sent
+from policies.core.lineage import Ledger, Lineage, Sent, with_fresh
 from policies.core.markers import chances, counted, marks
 from policies.core.plan import Cause, Loss, Plan
 from policies.core.prefix_cache import kept, own_entries, rounded, unedited_entries
@@ -118,11 +118,14 @@ def plan(
     now: float,
     terms: Terms,
     index: Index | None = None,
+    fresh: Sequence[Placed] = (),
 ) -> Plan:
     """Decide on every proposal (oldest first). `now`: seconds since the epoch at the request's start.
 
-    `index`: of the conversation's messages, where one is at hand.
+    `index`: of the conversation's messages, where one is at hand. `fresh`: edits of blocks that were never sent.
+    They cost no cache, so they are applied at once, and the proposals count from what they leave.
     """
+    lineage = with_fresh(lineage, fresh)
     turn = facts(conversation, lineage, profile, now, index)
     legal = first_legal(turn, proposals)
     ledger, direct = _rents(lineage.ledger, proposals), direct_usd(turn)
@@ -133,7 +136,11 @@ def plan(
     case = _Case(turn, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms, removed)
     keep = case.take(len(proposals))
     chosen, reason = _choose(case, keep)
-    return _answer(case, keep, chosen, reason, now)
+    answer = _answer(case, keep, chosen, reason, now)
+    if not fresh:
+        return answer
+    first = (Decision(placed.edit, "applied", "first_sending") for placed in fresh)
+    return replace(answer, decisions=(*first, *answer.decisions))
 
 
 def horizon(turns: int) -> float:
@@ -235,7 +242,7 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
     return Plan(
         decisions=_decisions(case, chosen, reason),
         arithmetic=_arithmetic(case, keep, chosen),
-        in_force=_in_force(case.lineage.placed, taken),
+        in_force=merged(case.lineage.placed, taken),
         waiting=tuple(case.proposals[: chosen.first]),
         markers=chosen.markers,
         prefix=_prefix(case.lineage, losses),
@@ -291,12 +298,6 @@ def _decisions(case: _Case, chosen: Option, reason: str) -> tuple[Decision, ...]
     later = [Decision(placed.edit, "deferred", waits) for placed in case.proposals[case.legal : chosen.first]]
     taken = [Decision(placed.edit, "applied", reason) for placed in case.proposals[chosen.first :]]
     return (*illegal, *later, *taken)
-
-
-def _in_force(earlier: tuple[Placed, ...], taken: Sequence[Placed]) -> tuple[Placed, ...]:
-    if not taken:
-        return earlier
-    return tuple(sorted((*earlier, *taken), key=lambda placed: (placed.message, placed.block)))
 
 
 def _written(turn: Turn, taken: Sequence[Placed], entries: Sequence[int]) -> int:

@@ -59,6 +59,12 @@ class Dialect(Protocol):
         """One element of the list likewise. Never raises."""
         ...
 
+    def restates(self, before: bytes, now: bytes) -> bool:
+        """Whether a message is one that was sent before, but for what a client loses when it resumes a session.
+
+        Sending the earlier one in its place then says the same to the model that it was sent to."""
+        ...
+
     def original(self, raw: bytes, index: int) -> str:
         """The text of block `index` as the model reads it."""
         ...
@@ -67,6 +73,12 @@ class Dialect(Protocol):
         """The message with the content of some observations (block index, text) replaced.
 
         Raises DialectError where a block cannot be replaced without touching anything else."""
+        ...
+
+    def append(self, raw: bytes, index: int, text: str) -> bytes:
+        """The message with a note behind the text of block `index`: TEXT of a user's, or an observation.
+
+        A blank line stands between. Raises DialectError where the block is not text alone."""
         ...
 
     def mark(self, raw: bytes, index: int, long: bool) -> bytes:

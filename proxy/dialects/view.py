@@ -53,6 +53,8 @@ class View:
     """The cache marker as a JSON member; None where the provider has none."""
     beside: bool = False
     """A marker is an element of its own, behind the one that it ends (Bedrock Converse)."""
+    restated: Callable[[Object, Object], bool] = lambda before, now: False
+    """Whether the second message is the first but for what a client loses when it resumes a session."""
     ending: Callable[[bytes], Path | None] = lambda rest: None
     """Where the value stands that ends tools and system, if it may carry a marker."""
 
@@ -87,6 +89,13 @@ class View:
         assert isinstance(fields, dict)
         return {key: item for key, item in fields.items() if item not in (None, [], {}) and key not in self.names}
 
+    def restates(self, before: bytes, now: bytes) -> bool:
+        try:
+            sides = decode(before), decode(now)
+        except ValueError:
+            return False
+        return isinstance(sides[0], dict) and isinstance(sides[1], dict) and self.restated(sides[0], sides[1])
+
     def original(self, raw: bytes, index: int) -> str:
         return _part(self._read(raw)[1], index).text
 
@@ -99,6 +108,10 @@ class View:
             start, end = find_value(raw, place)
             raw = raw[:start] + _reshaped(raw[start:end], words) + raw[end:]
         return raw
+
+    def append(self, raw: bytes, index: int, text: str) -> bytes:
+        start, end = find_value(raw, _ending(raw, _part(self._read(raw)[1], index)))
+        return raw[: end - 1] + _encoded("\n\n" + text)[1:-1] + raw[end - 1 :]
 
     def mark(self, raw: bytes, index: int, long: bool) -> bytes:
         part = _part(self._read(raw)[1], index)
@@ -181,12 +194,37 @@ def _part(parts: list[Part], index: int) -> Part:
     return parts[index]
 
 
-def _reshaped(old: bytes, words: str) -> bytes:
-    """`words` in the shape of the value they replace: a string, a list of one text part, or an object."""
+def _encoded(words: str) -> bytes:
     try:
-        new = msgspec.json.encode(words)
+        return msgspec.json.encode(words)
     except UnicodeEncodeError:
         raise DialectError("not_text") from None
+
+
+def _ending(raw: bytes, part: Part) -> Path:
+    """Where the string stands that ends a block's text.
+
+    A note goes into that string and not into a part of its own: clients spell one text now as a string, now as a
+    list of one part, and both must go on to mean the same.
+    """
+    place = part.path if part.kind is Kind.TEXT else part.content
+    if place is None:
+        raise DialectError("not_editable")
+    start, end = find_value(raw, place)
+    value = msgspec.json.decode(raw[start:end])
+    if isinstance(value, list):
+        place, value = (*place, len(value) - 1), value[-1]
+    if isinstance(value, dict):
+        key = "text" if "text" in value else next(iter(value), "")
+        place, value = (*place, key), value.get(key) if len(value) == 1 or key == "text" else None
+    if not isinstance(value, str):
+        raise DialectError("not_editable")
+    return place
+
+
+def _reshaped(old: bytes, words: str) -> bytes:
+    """`words` in the shape of the value they replace: a string, a list of one text part, or an object."""
+    new = _encoded(words)
     if old.startswith(b'"'):
         return new
     value = msgspec.json.decode(old)

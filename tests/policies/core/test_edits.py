@@ -3,18 +3,21 @@
 import pytest
 
 from policies.core.conversation import Kind, Role
-from policies.core.edits import Anchor, Edit, Placed, archive_id, locate, observations
+from policies.core.edits import Anchor, Edit, Placed, anchored, archive_id, compose, locate, merged, noted
 from tests.policies.building import asked, block, block_hash, called, message, observation, observed, steps
+
+TEXT = block(Kind.TEXT, "text")
 
 
 def edit(name: str, nth: int = 0) -> Edit:
     return Edit("mask", Anchor(block_hash(name), nth), f"placeholder of {name}", 1)
 
 
-def test_only_observations_are_counted_and_each_has_its_message_and_anchor() -> None:
-    messages = (asked(), called("a"), observed("a"), called("b"), observed("b"))
-    found = [(index, block.kind, anchor) for index, block, anchor in observations(messages)]
+def test_observations_and_texts_of_the_user_can_be_anchored_to() -> None:
+    messages = (asked("q"), called("a"), observed("a"), called("b"), observed("b"), message(Role.ASSISTANT, TEXT))
+    found = [(index, block.kind, anchor) for index, block, anchor in anchored(messages)]
     assert found == [
+        (0, Kind.TEXT, Anchor(block_hash("q"), 0)),
         (2, Kind.OBSERVATION, Anchor(block_hash("a"), 0)),
         (4, Kind.OBSERVATION, Anchor(block_hash("b"), 0)),
     ]
@@ -22,7 +25,7 @@ def test_only_observations_are_counted_and_each_has_its_message_and_anchor() -> 
 
 def test_equal_blocks_are_told_apart_by_their_order() -> None:
     messages = (message(Role.USER, observation("a"), observation("b"), observation("a")), observed("a"))
-    assert [anchor for _, _, anchor in observations(messages)] == [
+    assert [anchor for _, _, anchor in anchored(messages)] == [
         Anchor(block_hash("a"), 0),
         Anchor(block_hash("b"), 0),
         Anchor(block_hash("a"), 1),
@@ -49,7 +52,45 @@ def test_an_edit_whose_block_is_gone_is_left_out_and_the_others_stay() -> None:
 
 
 def test_a_call_or_a_text_of_the_same_content_is_not_taken_for_the_observation() -> None:
-    assert locate((message(Role.USER, block(Kind.TEXT, "a")),), [edit("a")]) == ()
+    assert locate((message(Role.ASSISTANT, block(Kind.CALL, "a"), block(Kind.TEXT, "a")),), [edit("a")]) == ()
+
+
+def test_several_edits_of_one_block_keep_their_order() -> None:
+    made = [shape("a"), note("a", "one"), edit("a"), note("a", "two")]
+    assert [placed.edit for placed in locate((observed("a"),), [*made, made[1]])] == made
+
+
+def shape(name: str) -> Edit:
+    return Edit("shape", Anchor(block_hash(name)), "shaped", 1)
+
+
+def note(name: str, text: str) -> Edit:
+    return Edit("recite", Anchor(block_hash(name)), text, -1, way="append")
+
+
+@pytest.mark.parametrize(
+    ("made", "read"),
+    [
+        ([], "original"),
+        ([shape("a")], "shaped"),
+        ([edit("a"), shape("a")], "placeholder of a"),
+        ([note("a", "one"), note("a", "two")], "original\n\none\n\ntwo"),
+        ([shape("a"), note("a", "one"), edit("a"), note("a", "two")], "placeholder of a\n\none\n\ntwo"),
+    ],
+)
+def test_a_mask_wins_over_a_shape_and_notes_stand_behind_either(made: list[Edit], read: str) -> None:
+    assert compose(made).over("original") == read
+
+
+def test_a_text_without_notes_is_itself() -> None:
+    assert noted("text", ()) == "text"
+
+
+def test_what_is_added_stands_where_its_block_does_and_behind_what_that_bears_already() -> None:
+    old = (Placed(shape("a"), 2, 0), Placed(edit("c"), 6, 0))
+    new = (Placed(note("a", "one"), 2, 0), Placed(edit("b"), 4, 0))
+    assert merged(old, new) == (old[0], *new, old[1])
+    assert merged(old, ()) is old
 
 
 def test_without_edits_nothing_is_looked_for() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.core.conversation import Act, Kind, Message, Role
-from policies.core.edits import Anchor, observations
+from policies.core.edits import Anchor, anchored
 from policies.core.index import Force, Index, force_of
 from tests.policies.building import (
     asked,
@@ -83,7 +83,7 @@ def test_observations_that_have_something_in_common_lead_to_one_another(messages
 @given(MESSAGES)
 def test_observations_and_their_anchors_are_those_that_edits_are_located_by(messages: list[Message]) -> None:
     found = [(one.message, one.block, one.anchor) for one in index(*messages).observations]
-    assert found == list(observations(messages))
+    assert found == [one for one in anchored(messages) if one[1].kind is Kind.OBSERVATION]
 
 
 def test_nothing_more_is_the_same_index() -> None:

@@ -1,0 +1,65 @@
+"""What is changed before its first sending: new observations in another shape, notes at the tail.
+
+Rules of this room: this costs no cache, so it is proposed only for messages that were never sent, and applied
+at once. Policies are pure and see no wire format: what they need to read is read for them here. A policy
+that acts here is a function of an `Opening` in `SHAPES` or `NOTES`, which ask it in this order on every turn.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from policies.core.edits import Placed, merged
+from policies.core.index import Observed
+from policies.core.lineage import Lineage
+from policies.core.notes import Note, placed_notes, tail
+from policies.policy import Policy
+from proxy.dialects import Count
+from proxy.lineages import Place
+from proxy.reading import Seen
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Opening:
+    """One turn, for policies that act before the first sending."""
+
+    seen: Seen
+    place: Place
+    lineage: Lineage
+    policy: Policy
+    begin: int
+    """The first message that was never sent."""
+    count: Count
+
+    @property
+    def new(self) -> tuple[Observed, ...]:
+        """The observations that were never sent, in order."""
+        known = self.seen.trail.index.observations
+        first = len(known)
+        while first and known[first - 1].message >= self.begin:
+            first -= 1
+        return known[first:]
+
+    def text(self, one: Observed) -> str:
+        """An observation, as the model would read it."""
+        return self.seen.dialect.original(self.seen.trail.messages[one.message].raw, one.block.index)
+
+
+Shapes = Callable[[Opening], Iterable[Placed]]
+Notes = Callable[[Opening], Iterable[Note]]
+
+SHAPES: tuple[Shapes, ...] = ()
+"""Each gives edits of observations that were never sent."""
+
+NOTES: tuple[Notes, ...] = ()
+"""Each gives what is to be said at the tail. Asked only where there is a place for it."""
+
+
+def fresh(opening: Opening) -> tuple[Placed, ...]:
+    """The edits of blocks that were never sent, in the order of the request."""
+    conversation = opening.seen.conversation
+    if conversation.head.stand_down:
+        return ()
+    shapes = tuple(placed for each in SHAPES for placed in each(opening))
+    place = tail(conversation, opening.begin)
+    notes = tuple(note for each in NOTES for note in each(opening)) if place else ()
+    return merged(shapes, placed_notes(conversation.messages, place, notes) if place else ())
