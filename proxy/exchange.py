@@ -32,6 +32,7 @@ from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
 from proxy.reading import Reader, Seen
 from proxy.reckoning import Reckoned, reckon
+from proxy.resuming import resumed
 from proxy.store import Store
 from proxy.storytelling import story_of
 
@@ -198,6 +199,7 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     policy = context.policy(request, seen.conversation.head.model)
     place = await _place(context, tenant, seen)
     mode = _mode(policy, place)
+    place = resumed(seen, place, context.memo, replayed=mode == "enforce" and policy.stabilize.replay)
     lineage = lineage_at(seen, place, tenant, request.session, mode)
     case = Case(context, seen, place, lineage, policy, mode, request.body, now, _rewritten(seen, place, lineage))
     decided, body, turn = await commit(case, decide(case))

@@ -258,6 +258,14 @@ class Memo:
         if turn.record.said:
             self._keep(tree, trail, sum(map(len, turn.record.said.values())))
 
+    def taken_for(self, tree: Tree, trail: Trail, begin: int, nodes: Sequence[Node]) -> Trail:
+        """The same way, its messages from `begin` on taken for those of these nodes, now and whenever they come."""
+        end = begin + len(nodes)
+        for key, before, node in zip(trail.keys[begin:end], (trail.nodes[begin - 1], *nodes[:-1]), nodes, strict=True):
+            before.known[key] = node
+        known = trail.shortened(begin).extended(trail.keys[begin:end], nodes)
+        return self.grow(tree, known, trail.keys, trail.messages[end:])
+
     def respell(self, tree: Tree, trail: Trail) -> Trail:
         """The same way after messages got back the bytes of their first sending."""
         fresh = Trail().extended(trail.keys, trail.nodes)

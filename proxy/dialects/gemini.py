@@ -6,6 +6,7 @@ ai.google.dev. There are no cache markers: implicit caching, or a `cachedContent
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 from typing import TypeGuard
@@ -14,6 +15,7 @@ import msgspec
 
 from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
+from proxy.dialects.canonical import canonical
 from proxy.dialects.failures import failed
 from proxy.dialects.heads import Layout, read_head, read_prompt
 from proxy.dialects.parts import (
@@ -40,6 +42,10 @@ _PATH = re.compile(r":(?:g|streamG)enerateContent(\?|$)")
 _ROLES = {"user": Role.USER, "model": Role.ASSISTANT, "function": Role.TOOL, "tool": Role.TOOL, "": Role.USER}
 _CALL = ("functionCall", "function_call")
 _RESULT = ("functionResponse", "function_response")
+_SIGNATURE = ("thoughtSignature", "thought_signature")
+_WAIVERS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+"""Signatures that the guide "Thought signatures" gives for calls which no model made."""
+_UNSIGNED = frozenset({"", *_WAIVERS, *(b64encode(name.encode()).decode() for name in _WAIVERS)})
 _MEDIA = ("inlineData", "inline_data", "fileData", "file_data")
 _MEDIA_TOKENS = 1120  # one image at the default resolution of Gemini 3 (guide "Media resolution"); 258 before
 
@@ -109,6 +115,39 @@ def _spoken(response: object) -> str:
         return ""
     values = list(response.values()) if isinstance(response, Mapping) else []
     return compact(values[0] if len(values) == 1 else response)
+
+
+def _restated(before: Object, now: Object) -> bool:
+    """Gemini CLI 0.61 resumes with no signatures, or with waivers in their place, and with each answer given twice."""
+    sides = _once(before.get("parts")), _once(now.get("parts"))
+    if not sides[0] or len(sides[0]) != len(sides[1]) or _others(before) != _others(now):
+        return False
+    return all(map(_same, *sides))
+
+
+def _once(parts: object) -> list[object]:
+    """Parts without the answers that stand there already."""
+    found: dict[object, object] = {}
+    for place, part in enumerate(parts if isinstance(parts, list) else ()):
+        answer = isinstance(part, dict) and _key(part, _RESULT) is not None
+        found.setdefault(canonical(part) if answer else place, part)
+    return list(found.values())
+
+
+def _others(content: Object) -> bytes:
+    return canonical({key: value for key, value in content.items() if key != "parts"})
+
+
+def _same(before: object, now: object) -> bool:
+    """Another signature is another thought: then it is not."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return canonical(before) == canonical(now)
+    lost = string(now, *_SIGNATURE) in (*_UNSIGNED, string(before, *_SIGNATURE))
+    return lost and _unsigned(before) == _unsigned(now)
+
+
+def _unsigned(part: Object) -> bytes:
+    return canonical({key: value for key, value in part.items() if key not in _SIGNATURE})
 
 
 def _declared(tools: list[object]) -> int:
@@ -184,5 +223,6 @@ GEMINI = View(
     source=_SOURCE,
     error=_error,
     message_tokens=2,
+    restated=_restated,
 )
 """Nothing carries a cache marker here."""

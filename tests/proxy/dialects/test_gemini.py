@@ -1,6 +1,7 @@
 """Gemini: parts, signatures, the head and usage, in camel and in snake case."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 
 import pytest
@@ -205,3 +206,57 @@ def test_thoughts_are_output(counts: dict[str, int], output: int | None) -> None
 )
 def test_an_error_is_in_the_providers_own_shape(status: int, name: str) -> None:
     assert json.loads(DIALECT.error(status, "no")) == {"error": {"code": status, "message": "no", "status": name}}
+
+
+WAIVER = b"skip_thought_signature_validator"
+CALLED = {"functionCall": {"id": "1", "name": "read", "args": {"a": 1}}}
+ANSWERED = {"functionResponse": {"id": "1", "name": "read", "response": {"output": "x"}}}
+SECOND = {"functionResponse": {"id": "2", "name": "read", "response": {"output": "y"}}}
+
+
+def _restates(before: object, now: object) -> bool:
+    return DIALECT.restates(json.dumps(before).encode(), json.dumps(now).encode())
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([{**CALLED, "thoughtSignature": "abc"}], [CALLED]),
+        ([{**CALLED, "thoughtSignature": "abc"}], [{**CALLED, "thoughtSignature": ""}]),
+        ([{**CALLED, "thought_signature": "abc"}], [{**CALLED, "thoughtSignature": WAIVER.decode()}]),
+        ([{**CALLED, "thoughtSignature": "abc"}], [{**CALLED, "thoughtSignature": b64encode(WAIVER).decode()}]),
+        ([{"text": "Yes.", "thoughtSignature": "abc"}, CALLED], [{"text": "Yes."}, CALLED]),
+        ([ANSWERED, SECOND], [ANSWERED, ANSWERED, SECOND, SECOND]),
+        ([ANSWERED, SECOND], [ANSWERED, SECOND, ANSWERED, SECOND]),
+    ],
+)
+def test_lost_signatures_and_answers_given_twice_restate_what_was_sent(before: object, now: object) -> None:
+    assert _restates({"role": "user", "parts": before}, {"parts": now, "role": "user"})
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"parts": [{**CALLED, "thoughtSignature": "abc"}]}, {"parts": [{**CALLED, "thoughtSignature": "other"}]}),
+        ({"parts": [CALLED]}, {"parts": [{**CALLED, "thoughtSignature": "abc"}]}),
+        ({"parts": [CALLED]}, {"parts": [{"functionCall": {"id": "1", "name": "read", "args": {"a": True}}}]}),
+        ({"parts": [ANSWERED]}, {"parts": [ANSWERED, SECOND]}),
+        ({"parts": [ANSWERED]}, {"parts": [SECOND]}),
+        ({"parts": [{"text": "a"}]}, {"parts": [{"text": "a"}, {"text": "a"}]}),
+        ({"role": "user", "parts": [ANSWERED]}, {"role": "model", "parts": [ANSWERED]}),
+        ({"parts": [1]}, {"parts": [True]}),
+        ({"parts": []}, {"parts": []}),
+        ({"parts": "odd"}, {"parts": "odd"}),
+        ([], []),
+    ],
+)
+def test_whatever_else_differs_is_not_restated(before: object, now: object) -> None:
+    assert not _restates(before, now)
+
+
+def test_a_part_that_is_no_object_restates_itself() -> None:
+    assert _restates({"parts": [1, ANSWERED]}, {"parts": [1, ANSWERED, ANSWERED]})
+
+
+def test_what_cannot_be_read_restates_nothing() -> None:
+    assert not DIALECT.restates(b'{"parts":[1],"parts":[1]}', b'{"parts":[1]}')
