@@ -21,7 +21,7 @@ import msgspec
 
 from policies.policy import Policy
 from proxy import exchange
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects import Dialect
 from proxy.dialects.registry import by_name
 from proxy.memo import Memo

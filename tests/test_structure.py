@@ -38,7 +38,7 @@ ROOMS = (
     Room("proxy.errors", (), pure=True),
     Room("proxy.dialects", ("policies.core", "proxy.errors"), ("msgspec",), pure=True),
     Room("proxy.store", ("policies.core", "proxy.errors"), ("msgspec", "redis", "backports")),
-    Room("proxy.archive", ("policies.core", "proxy.dialects", "proxy.errors"), ("msgspec", "backports")),
+    Room("proxy.archive", ("policies.core", "proxy.store", "proxy.errors"), ("msgspec", "cryptography")),
     Room("proxy.cli", PACKAGES, ("*",)),
     Room("proxy", PACKAGES, ("*",)),
 )

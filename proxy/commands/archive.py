@@ -7,7 +7,8 @@ is in it. An id is unguessable, so it is asked for without its tenant.
 import re
 from collections.abc import Iterator
 
-from proxy.archive_sqlite import archive_path, read_original
+from proxy.archive.open import archive_path
+from proxy.archive.sqlite import read_original
 from proxy.commands.terminal import Terminal
 from proxy.config import Settings
 from proxy.errors import ConfigError, StoreError

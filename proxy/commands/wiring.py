@@ -19,7 +19,7 @@ from policies.core.profile import Profile
 from policies.policy import Policy
 from policies.routes import policy_for
 from proxy.accounting import Accounts
-from proxy.archive_sqlite import open_archive
+from proxy.archive.open import open_archive
 from proxy.config import Live, Settings
 from proxy.errors import StoreError
 from proxy.exchange import Context, Request

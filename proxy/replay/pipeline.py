@@ -16,7 +16,7 @@ from policies.core.plan import Plan
 from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects import Count
 from proxy.exchange import Context, Prepared, Request, Settled, prepare, settle
 from proxy.memo import Memo

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from policies.policy import Policy
 from proxy import exchange
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects.registry import recognise
 from proxy.exchange import Context, Request
 from proxy.memo import Memo

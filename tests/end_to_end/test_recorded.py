@@ -11,7 +11,7 @@ import pytest
 from policies.mask import Mask
 from policies.policy import Policy
 from proxy import exchange
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects.registry import recognise
 from proxy.dialects.slices import split
 from proxy.exchange import Context, Prepared, Request

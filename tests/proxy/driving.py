@@ -18,7 +18,8 @@ from policies.core.profile import Profile
 from policies.core.usage import Usage
 from policies.mask import Mask
 from policies.policy import Policy
-from proxy.archive import Archive, MemoryArchive
+from proxy.archive import Archive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects import Count, Dialect
 from proxy.dialects.registry import by_name
 from proxy.dialects.slices import split

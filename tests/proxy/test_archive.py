@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.core.edits import archive_id
-from proxy.archive import Archive, MemoryArchive, text_digest
-from proxy.archive_sqlite import SqliteArchive, open_archive, open_sqlite_archive
+from proxy.archive import Archive, text_digest
+from proxy.archive.memory import MemoryArchive
+from proxy.archive.open import open_archive
+from proxy.archive.sqlite import SqliteArchive, open_sqlite_archive
 from proxy.errors import ConfigError, StoreError
 from proxy.store.sqlite import SCHEMA as STORE
 from tests.proxy.store.records import digest
@@ -266,7 +268,7 @@ def test_a_full_disk_and_a_lock_are_store_errors_and_originals_can_be_read(tmp_p
 KILLED = """
 import asyncio, itertools, sys
 from pathlib import Path
-from proxy.archive_sqlite import open_sqlite_archive
+from proxy.archive.sqlite import open_sqlite_archive
 
 async def main():
     archive = open_sqlite_archive(Path(sys.argv[1]), 10**9)

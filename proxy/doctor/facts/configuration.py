@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.routes import Route, in_use
-from proxy.archive_sqlite import archive_path
+from proxy.archive.open import archive_path
 from proxy.config import ConfigErrors, Request, Settings, load_settings
 from proxy.config.nodes import Items, Place, Scalar, Table
 from proxy.config.paths import Paths

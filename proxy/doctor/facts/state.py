@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from proxy.archive_sqlite import SCHEMA as ARCHIVE
-from proxy.archive_sqlite import archive_path
+from proxy.archive.open import archive_path
+from proxy.archive.sqlite import SCHEMA as ARCHIVE
 from proxy.config import Settings
 from proxy.doctor.state import DatabaseFact, StateFacts
 from proxy.errors import ConfigError, StoreError

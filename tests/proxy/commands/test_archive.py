@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.archive_sqlite import archive_path, open_archive
+from proxy.archive.open import archive_path, open_archive
 from proxy.cli import main
 
 TEXT = "".join(f"line {number}\n" for number in range(1, 31))

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy.archive_sqlite import open_archive
+from proxy.archive.open import open_archive
 from proxy.config import Request, Settings, Url, load_settings
 from proxy.doctor.facts.state import file_system, look_at_state
 from proxy.doctor.finding import Finding

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
 from policies.core.profile import Profile
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.dialects import Count
 from proxy.errors import StoreError
 from proxy.store.memory import MemoryStore

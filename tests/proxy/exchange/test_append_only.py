@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policies.core.edits import archive_id
 from policies.mask import Mask
 from policies.policy import Policy
-from proxy.archive_sqlite import open_sqlite_archive
+from proxy.archive.sqlite import open_sqlite_archive
 from proxy.exchange import Prepared
 from proxy.store.sqlite import open_sqlite
 from tests.proxy.driving import (

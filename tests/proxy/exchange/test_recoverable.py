@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from policies.mask import Mask
-from proxy.archive import MemoryArchive
+from proxy.archive.memory import MemoryArchive
 from proxy.exchange import Context, tenant_of
 from proxy.store.memory import MemoryStore
 from tests.proxy.driving import (

@@ -1,4 +1,4 @@
-"""The archive of one machine: a SQLite file of its own beside the store's, and the way from a URL to an archive.
+"""The archive of one machine: a SQLite file of its own beside the store's.
 
 Rules of this room: as `Archive` says; what is read back is checked against the whole digest, not only
 against the id. The file's own rules are those of the store's (proxy/store/database.py).
@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from policies.core.edits import archive_id
-from proxy.archive import ID, MAX_AGE, Archive, MemoryArchive, require_room, text_digest
+from proxy.archive import ID, MAX_AGE, require_room, text_digest
 from proxy.errors import StoreError
 from proxy.store.bounds import Bounds
 from proxy.store.codec import compress, decompress
 from proxy.store.database import TIMEOUT, Database, Schema, open_database, writing
-from proxy.store.open import store_path
 
 SCHEMA = Schema(
     name="an archive",
@@ -33,18 +32,6 @@ SCHEMA = Schema(
 
 BATCH = 256
 """Originals dropped in one transaction, so that no writer waits long for a prune."""
-
-
-def open_archive(store_url: str, max_bytes: int, max_age: float = MAX_AGE) -> Archive:
-    """Beside the store: `state.db` has its archive in `state.archive.db`. `max_age` in seconds."""
-    path = archive_path(store_url)
-    return MemoryArchive(max_bytes, max_age) if path is None else open_sqlite_archive(path, max_bytes, max_age)
-
-
-def archive_path(store_url: str) -> Path | None:
-    """The archive's file; None where the store is in memory."""
-    path = store_path(store_url)
-    return path and path.with_name(f"{path.stem}.archive{path.suffix}")
 
 
 def read_original(file: Path, identity: str) -> bytes | None:
