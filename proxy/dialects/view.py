@@ -16,8 +16,9 @@ from policies.core.divergence import Prompt
 from policies.core.usage import Usage
 from proxy.dialects import Count, UsageReader
 from proxy.dialects.canonical import canonical, decode, identity, raw_identity, unmarked
+from proxy.dialects.head_bytes import HeadFields, cut_head
 from proxy.dialects.parts import Object, Part, opaque
-from proxy.dialects.slices import Path, find_value, object_slices
+from proxy.dialects.slices import Path, Split, find_value, object_slices
 from proxy.dialects.steady import steady
 from proxy.dialects.usages import Reader, Source, reported
 from proxy.errors import DialectError
@@ -55,6 +56,8 @@ class View:
     """A marker is an element of its own, behind the one that it ends (Bedrock Converse)."""
     restated: Callable[[Object, Object], bool] = lambda before, now: False
     """Whether the second message is the first but for what a client loses when it resumes a session."""
+    fields: HeadFields = HeadFields()
+    """Where tools and system stand."""
     ending: Callable[[bytes], Path | None] = lambda rest: None
     """Where the value stands that ends tools and system, if it may carry a marker."""
 
@@ -96,6 +99,9 @@ class View:
             return False
         return isinstance(sides[0], dict) and isinstance(sides[1], dict) and self.restated(sides[0], sides[1])
 
+    def cut_head(self, cut: Split, lead: int) -> dict[str, bytes]:
+        return cut_head(self.fields, self.list_key, cut, lead)
+
     def original(self, raw: bytes, index: int) -> str:
         return _part(self._read(raw)[1], index).text
 
@@ -110,8 +116,12 @@ class View:
         return raw
 
     def append(self, raw: bytes, index: int, text: str) -> bytes:
-        start, end = find_value(raw, _ending(raw, _part(self._read(raw)[1], index)))
-        return raw[: end - 1] + _encoded("\n\n" + text)[1:-1] + raw[end - 1 :]
+        part = _part(self._read(raw)[1], index)
+        place = _end_of_text(raw, part)
+        if place is None:
+            return self.replace(raw, ((index, f"{part.text}\n\n{text}"),))
+        _, end = find_value(raw, place)
+        return raw[: end - 1] + _encoded(f"\n\n{text}")[1:-1] + raw[end - 1 :]
 
     def mark(self, raw: bytes, index: int, long: bool) -> bytes:
         part = _part(self._read(raw)[1], index)
@@ -201,11 +211,12 @@ def _encoded(words: str) -> bytes:
         raise DialectError("not_text") from None
 
 
-def _ending(raw: bytes, part: Part) -> Path:
-    """Where the string stands that ends a block's text.
+def _end_of_text(raw: bytes, part: Part) -> Path | None:
+    """Where the string stands that ends a block's text; None where an answer is an object that is no text.
 
     A note goes into that string and not into a part of its own: clients spell one text now as a string, now as a
-    list of one part, and both must go on to mean the same.
+    list of one part, and both must go on to mean the same. So it also stands inside a tool's result: text behind
+    results teaches Claude to end its turn there, and Mistral refuses it.
     """
     place = part.path if part.kind is Kind.TEXT else part.content
     if place is None:
@@ -213,13 +224,12 @@ def _ending(raw: bytes, part: Part) -> Path:
     start, end = find_value(raw, place)
     value = msgspec.json.decode(raw[start:end])
     if isinstance(value, list):
-        place, value = (*place, len(value) - 1), value[-1]
-    if isinstance(value, dict):
-        key = "text" if "text" in value else next(iter(value), "")
-        place, value = (*place, key), value.get(key) if len(value) == 1 or key == "text" else None
-    if not isinstance(value, str):
-        raise DialectError("not_editable")
-    return place
+        return (*place, len(value) - 1, "text")
+    if not isinstance(value, dict):
+        return place
+    if part.kind is Kind.TEXT:
+        return (*place, "text")
+    return (*place, *value) if [*map(type, value.values())] == [str] else None
 
 
 def _reshaped(old: bytes, words: str) -> bytes:

@@ -130,6 +130,7 @@ def test_reading_is_total_and_changes_only_what_it_says(dialect: Dialect, value:
     for block in message.blocks:
         _check_replacing(dialect, message, block)
         _check_marking(dialect, message, block)
+        _check_appending(dialect, message, block)
 
 
 def _check_replacing(dialect: Dialect, message: Message, block: Block) -> None:
@@ -154,6 +155,21 @@ def _check_marking(dialect: Dialect, message: Message, block: Block) -> None:
     else:
         with pytest.raises(DialectError):
             dialect.mark(message.raw, block.index, False)
+
+
+def _check_appending(dialect: Dialect, message: Message, block: Block) -> None:
+    """A note stands behind a block's text, and that is all; or the block bears none."""
+    try:
+        raw = dialect.append(message.raw, block.index, "note")
+    except DialectError:
+        assert not block.editable
+        return
+    after = dialect.message(raw, count)
+    assert dialect.original(raw, block.index) == dialect.original(message.raw, block.index) + "\n\nnote"
+    assert [one.hash for one in after.blocks if one.index != block.index] == [
+        one.hash for one in message.blocks if one.index != block.index
+    ]
+    assert [(one.kind, one.call_id) for one in after.blocks] == [(one.kind, one.call_id) for one in message.blocks]
 
 
 @every_dialect

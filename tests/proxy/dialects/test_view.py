@@ -22,7 +22,7 @@ def _read(item: Object, path: Path) -> Part:
     if item.get("type") == "result":
         return observation(item, path, "content", call_id="1", mark=path)
     if item.get("type") == "object":
-        return Part(Kind.OBSERVATION, item, content=(*path, "answer"))
+        return Part(Kind.OBSERVATION, item, "spoken", content=(*path, "answer"))
     return text(item, path, markable=True)
 
 
@@ -183,6 +183,51 @@ def test_several_observations_of_a_message_can_be_replaced_at_once() -> None:
 def test_what_cannot_be_replaced_is_refused(raw: bytes, index: int, words: str, reason: str) -> None:
     with pytest.raises(DialectError, match=reason):
         VIEW.replace(raw, ((index, words),))
+
+
+@pytest.mark.parametrize(
+    ("raw", "noted"),
+    [
+        (rb'{"content" : "a\u0041" }', rb'{"content" : "a\u0041\n\nn\"b" }'),
+        (
+            rb'{"content":[{"type":"words", "text":"a","cache_control":{}}, {"type":"other"}]}',
+            rb'{"content":[{"type":"words", "text":"a\n\nn\"b","cache_control":{}}, {"type":"other"}]}',
+        ),
+        (
+            rb'{"content":[{"type":"result","content": "a", "k":1e2}]}',
+            rb'{"content":[{"type":"result","content": "a\n\nn\"b", "k":1e2}]}',
+        ),
+        (
+            rb'{"content":[{"type":"result","content":[{"type":"words","text":"a"},{"text":""}]}]}',
+            rb'{"content":[{"type":"result","content":[{"type":"words","text":"a"},{"text":"\n\nn\"b"}]}]}',
+        ),
+        (
+            rb'{"content":[{"type":"object", "answer":{"r":"a"}}]}',
+            rb'{"content":[{"type":"object", "answer":{"r":"a\n\nn\"b"}}]}',
+        ),
+    ],
+)
+def test_a_note_goes_into_the_string_that_ends_the_text_and_every_other_byte_stays(raw: bytes, noted: bytes) -> None:
+    assert VIEW.append(raw, 0, 'n"b') == noted
+
+
+def test_an_answer_that_is_no_text_becomes_its_json_with_the_note_behind_it() -> None:
+    raw = b'{"content":[{"type":"object","answer":{"a":1,"text":"b"},"k":1.0}]}'
+    assert VIEW.append(raw, 0, "n") == b'{"content":[{"type":"object","answer":{"output":"spoken\\n\\nn"},"k":1.0}]}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "reason"),
+    [
+        (b'{"content":[{"type":"result","content":null}]}', "n", "not_editable"),
+        (b'{"content":[{"type":"words"}]}', "n", "no_such_value"),
+        (b'{"content":[]}', "n", "no_such_block"),
+        (b'{"content":"x"}', "\ud800", "not_text"),
+    ],
+)
+def test_a_note_that_has_no_place_is_refused(raw: bytes, words: str, reason: str) -> None:
+    with pytest.raises(DialectError, match=reason):
+        VIEW.append(raw, 0, words)
 
 
 @pytest.mark.parametrize(
