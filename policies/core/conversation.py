@@ -47,6 +47,10 @@ class Act(Struct, frozen=True):
     writes: bool = False
     whole: bool = False
     """It reads all of its file, not a part."""
+    shows: bool = False
+    """What it answers is the text of files, which may have to be matched letter by letter later."""
+    recalls: bool = False
+    """What it answers is what was taken away before."""
 
 
 class Block(Struct, frozen=True):

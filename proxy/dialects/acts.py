@@ -1,15 +1,18 @@
 """What a tool call does, as far as its name and arguments tell: which calls are the same, which files they touch.
 
 Rules of this room: total and conservative. A tool that is not in a table touches no file, and its calls are the
-same where their arguments are. What a shell command reads or writes is not guessed.
+same where their arguments are. Which files a shell command touches is not guessed; whether it shows any, in doubt yes.
 """
 
 import posixpath
 import re
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from policies.core.conversation import Act
 from proxy.dialects.canonical import decode, identity
+from proxy.dialects.showing import command_recalls, command_shows_files, tool_recalls, tool_shows_files
 
 # Names of agents' tools, less capitals, hyphens and underscores: from recorded requests of Claude Code 2.1, Codex 0.169
 # and opencode 1.18, recorded runs of TRAE, pi and SWE-agent, and the tools of Gemini CLI 0.61 and qwen-code 0.15.
@@ -38,10 +41,25 @@ def act_of(tool: str, arguments: object) -> Act:
         same = identity([tool, given])
     except (ValueError, RecursionError):
         given, same = arguments, identity([tool, arguments])
+    command = _command(given) if name in _SHELLS else None
+    return replace(
+        _on_files(name, given, same),
+        shows=tool_shows_files(tool) if command is None else command_shows_files(command),
+        recalls=tool_recalls(tool) or bool(command and command_recalls(command)),
+    )
+
+
+def _on_files(name: str, given: object, same: bytes) -> Act:
     if isinstance(given, dict):
         return _on_file(name, given, same)
     patched = _PATCHED.findall(given) if name == "applypatch" and isinstance(given, str) else ()
     return Act(same, _paths(*patched), writes=bool(patched))
+
+
+def _command(given: object) -> str:
+    """What a shell was told: all that it was told, where that is no command."""
+    words = given.get("command", given.get("cmd", given)) if isinstance(given, dict) else given
+    return " ".join(map(str, words)) if isinstance(words, list) else str(words)
 
 
 def _given(arguments: object, without: frozenset[str]) -> object:

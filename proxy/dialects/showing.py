@@ -1,0 +1,86 @@
+"""Whether what a tool shows is the text of files, which an agent may have to match letter by letter later.
+
+An agent that edits by exact replacement quotes what it has read. So what a file says must reach it unchanged,
+blanks at the ends of lines and escapes included.
+
+Rules of this room: in doubt it is a file's text; what is wrongly taken for one only stays as it is. Words of tools'
+names and of shell commands, by table: no command is understood beyond where its pipelines begin.
+"""
+
+import re
+
+# Words in the names of tools that show files, or what they have just made of one: Claude Code (Read, NotebookRead,
+# Grep, Edit), Codex (read_file, grep_files, apply_patch), opencode (read, grep, edit), Gemini CLI and qwen-code
+# (read_file, read_many_files, search_file_content), Cline and Roo (read_file, search_files), TRAE and OpenHands
+# (str_replace_based_edit_tool, view), SWE-agent (open, goto, scroll_down, search_dir), and MCP servers for files and
+# repositories (read_text_file, get_file_contents, git_diff).
+_NAMES = frozenset(
+    """read cat view open goto scroll grep edit editor patch diff blame notebook
+    file files content contents code source document resource""".split()
+)
+_PAIRS = ({"search", "dir"}, {"git", "show"})
+_RECALLING = frozenset({"recall", "holdfast"})
+
+# Programs that print files, or parts of them; the last line has SWE-agent's own.
+_PRINTERS = frozenset(
+    """cat tac nl head tail less more bat batcat sed awk gawk mawk perl cut fold pr expand column xxd od hexdump jq yq
+    grep egrep fgrep zgrep rg ag ack diff colordiff comm type gc get-content select-string findstr view vi vim ed
+    open goto scroll_down scroll_up search_file search_dir edit str_replace_editor str_replace_based_edit_tool
+    """.split()
+)
+_GIT = frozenset({"show", "blame", "cat-file", "stash", "-p", "--patch", "-u"})
+
+_READING = re.compile(
+    r"\bopen\s*\(|\bread_?text|\breadlines?\b|\.read\(|\bread_?file|\bFile\.|\binspect\.|\bhelp\(", re.I
+)
+"""In a program given on the command line: it opens a file, or prints its own source."""
+_HERE = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n.*?(?:\n\s*\2[ \t]*(?=\n|$)|\Z)", re.DOTALL)
+_WRITING = re.compile(r"\s*cat\s*>|\s*cat\s+<<\S*\s*>")
+_PIPELINES = re.compile(r"&&|\|\||[;\n]")
+_WORD = re.compile(r"[\w.-]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+LONGEST = 20_000
+"""Characters of a command that are looked at; a longer one is taken to show files."""
+
+
+def tool_shows_files(tool: str) -> bool:
+    """Whether a tool of this name shows files."""
+    words = _words(tool)
+    return bool(words & _NAMES) or any(pair <= words for pair in _PAIRS)
+
+
+def tool_recalls(tool: str) -> bool:
+    """Whether a tool of this name gives back what Holdfast took away."""
+    return bool(_words(tool) & _RECALLING)
+
+
+def command_shows_files(command: str) -> bool:
+    """Whether a shell command prints what stands in files."""
+    if len(command) > LONGEST or _READING.search(command):
+        return True
+    return any(map(_prints, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
+
+
+def command_recalls(command: str) -> bool:
+    """Whether a shell command asks Holdfast for what it took away."""
+    return "holdfast" in command
+
+
+def _prints(pipeline: str) -> bool:
+    """What stands behind a pipe is a filter of what the first command says, unless it runs commands itself."""
+    if _WRITING.match(pipeline):
+        return False
+    first, *others = pipeline.split("|")
+    running = [member for member in others if {"xargs", "parallel"} & set(_WORD.findall(member))]
+    return any(_names_printer(member) for member in (first, *running))
+
+
+def _names_printer(command: str) -> bool:
+    words = {word.lower() for word in _WORD.findall(command)}
+    return bool(words & _PRINTERS) or ("git" in words and bool(words & _GIT))
+
+
+def _words(tool: str) -> set[str]:
+    """The words of a tool's name, however they are joined; those of an MCP server's name too."""
+    return {word.lower() for part in re.split(r"[\W_]+", tool[-200:]) for word in _CAMEL.split(part)}
