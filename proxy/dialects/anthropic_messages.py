@@ -13,7 +13,8 @@ from policies.core.conversation import Head, Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects import Count
 from proxy.dialects.canonical import lasting, marked, unmarked
-from proxy.dialects.heads import Fields, Layout, head_ending, pick, read_head, read_prompt
+from proxy.dialects.head_bytes import HeadFields
+from proxy.dialects.heads import Fields, Layout, head_ending, read_head, read_prompt
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.parts import (
     CALL_TOKENS,
@@ -35,6 +36,7 @@ from proxy.dialects.parts import (
 )
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first, total
+from proxy.dialects.values import pick
 from proxy.dialects.view import Parts, View
 from proxy.errors import DialectError
 
@@ -240,6 +242,7 @@ ANTHROPIC_MESSAGES = View(
     parts=_parts,
     heading=_heading,
     prompting=partial(read_prompt, _LAYOUT),
+    fields=HeadFields(_LAYOUT.tools, _LAYOUT.system),
     source=_SOURCE,
     error=_error,
     message_tokens=4,

@@ -14,7 +14,8 @@ import msgspec
 from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects.canonical import is_marker, lasting
-from proxy.dialects.heads import Fields, Layout, head_ending, integer, pick, read_head, read_prompt
+from proxy.dialects.head_bytes import HeadFields
+from proxy.dialects.heads import Fields, Layout, head_ending, read_head, read_prompt
 from proxy.dialects.images import anthropic_image_tokens
 from proxy.dialects.measured import measured
 from proxy.dialects.parts import (
@@ -33,6 +34,7 @@ from proxy.dialects.parts import (
 )
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first, total
+from proxy.dialects.values import integer, pick
 from proxy.dialects.view import Parts, View
 
 _CONVERSE = re.compile(r"/model/[^/]+/converse(?:-stream)?(?:\?|$)")
@@ -175,6 +177,7 @@ BEDROCK_CONVERSE = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
+    fields=HeadFields(_LAYOUT.tools, _LAYOUT.system),
     source=_CONVERSED,
     error=_error,
     message_tokens=4,

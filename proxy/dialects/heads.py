@@ -25,7 +25,9 @@ from proxy.dialects.canonical import (
     raw_identity,
     unmarked,
 )
+from proxy.dialects.definitions import definitions
 from proxy.dialects.slices import Path
+from proxy.dialects.values import integer, pick
 from proxy.errors import DialectError
 
 Fields = Mapping[str, object]
@@ -33,9 +35,6 @@ Fields = Mapping[str, object]
 
 _NAME_CACHES = ("prompt_cache_key", "prompt_cache_options", "cache_salt")
 """Top-level fields by which a client chooses a cache, or how it is used (OpenAI, Mistral, xAI; vLLM)."""
-
-_WRAPPED = ("function", "toolSpec", "functionDeclarations", "function_declarations")
-"""Under which key a definition stands in a listed tool: OpenAI Chat, Bedrock Converse, Gemini (a list of them)."""
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments|tunedModels)/([^/:?]+)|/model/([^/?]+)/")
 _rest = msgspec.json.Decoder(dict[str, Raw])
@@ -109,18 +108,6 @@ def read_prompt(layout: Layout, rest: bytes) -> Prompt:
     )
 
 
-def pick(fields: object, dotted: str) -> object:
-    """The value at a dotted name, None where there is none."""
-    for name in dotted.split("."):
-        fields = fields.get(name) if isinstance(fields, Mapping) else None
-    return fields
-
-
-def integer(value: object) -> int | None:
-    """A value if it is a whole number that is not negative."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
 def model_of(fields: Fields, path: str) -> str:
     """The model named in the body, else in the path (Gemini, Vertex, Azure; Bedrock, where ids have colons)."""
     named = fields.get("model")
@@ -140,20 +127,10 @@ def _system(layout: Layout, fields: Fields) -> list[object]:
 
 
 def _definitions(lists: list[object], count: Count) -> Iterator[tuple[str, int]]:
-    """Name and tokens of each tool in the prompt that has a name, wherever the dialect has put it."""
-    for tool in _each(lists):
-        inner = [tool] if isinstance(tool, dict) else []
-        for key in _WRAPPED:
-            inner = [each for one in inner for each in _unwrapped(one, key)]
-        for one in inner:
-            if isinstance(name := one.get("name"), str):
-                yield name, count(canonical(unmarked(one)).decode())
-
-
-def _unwrapped(tool: dict[str, object], key: str) -> list[dict[str, object]]:
-    inner = tool.get(key)
-    listed = inner if isinstance(inner, list) else [inner]
-    return [one for one in listed if isinstance(one, dict)] or [tool]
+    """Name and tokens of each tool in the prompt whose calls can be seen."""
+    for one in definitions(map(unmarked, _each(lists)), count):
+        if one.countable and not one.deferred:
+            yield one.name, one.tokens
 
 
 def _parameters(layout: Layout, fields: Fields) -> dict[str, object]:

@@ -11,7 +11,8 @@ import msgspec
 
 from policies.core.conversation import Role
 from policies.core.usage import Usage
-from proxy.dialects.heads import Fields, Layout, pick, read_head, read_prompt
+from proxy.dialects.head_bytes import HeadFields
+from proxy.dialects.heads import Fields, Layout, read_head, read_prompt
 from proxy.dialects.parts import (
     Object,
     Part,
@@ -31,6 +32,7 @@ from proxy.dialects.parts import (
 )
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first, total
+from proxy.dialects.values import pick
 from proxy.dialects.view import Parts, View
 
 _PATH = re.compile(r"/chat/completions/?(\?|$)")
@@ -205,6 +207,7 @@ OPENAI_CHAT = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
+    fields=HeadFields(_LAYOUT.tools, _LAYOUT.system),
     source=_SOURCE,
     error=openai_error,
     message_tokens=4,  # cookbook: 3 a message and 1 for a name

@@ -14,8 +14,8 @@ from msgspec import Struct, structs
 
 from policies.core.usage import Usage
 from proxy.dialects.frames import Frames
-from proxy.dialects.heads import integer, pick
 from proxy.dialects.sse import LIMIT, Parser
+from proxy.dialects.values import integer, pick
 
 Normalise = Callable[[object], Usage]
 """Makes usage of one provider's usage object."""

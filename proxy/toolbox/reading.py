@@ -16,14 +16,14 @@ from policies.core.conversation import Block, Kind, Role
 from policies.core.profile import Profile
 from proxy.dialects import Count
 from proxy.dialects.canonical import decode
-from proxy.dialects.heads import pick
+from proxy.dialects.definitions import Definition, definitions, kept
 from proxy.dialects.slices import split
+from proxy.dialects.values import pick
 from proxy.errors import ConfigError
 from proxy.profiles import FALLBACK, load_profiles, profile_for
 from proxy.replay.trace import Recording, Trace, read
 from proxy.replay.wire import Script, script
 from proxy.tokens import Counters
-from proxy.toolbox.definitions import Definition, definitions, kept
 from proxy.toolbox.tally import Request, Session
 
 Call = tuple[str, str, bytes]

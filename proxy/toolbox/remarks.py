@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from proxy.toolbox.definitions import Definition
+from proxy.dialects.definitions import Definition
 from proxy.toolbox.words import alike, in_name, in_text, length
 
 OPENING = 25

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from policies.core.profile import MILLION, Profile
 from policies.core.usage import Usage
-from proxy.toolbox.definitions import Definition
+from proxy.dialects.definitions import Definition
 
 KINSHIP = 0.5
 """Share of names in common from which the tools of two sessions are one toolset: an agent, a server more or less."""

@@ -7,7 +7,7 @@ import pytest
 
 from policies.core.conversation import Head
 from policies.core.divergence import Prompt
-from proxy.dialects.heads import Layout, integer, model_of, pick, read_head, read_prompt
+from proxy.dialects.heads import Layout, model_of, read_head, read_prompt
 from proxy.errors import DialectError
 
 LAYOUT = Layout(
@@ -119,25 +119,21 @@ def test_a_path_alone_may_ask_for_a_stream() -> None:
     assert not read_head(layout, b'{"stream":"yes"}', "/x", len).stream
 
 
-@pytest.mark.parametrize("value", [True, -1, 1.5, "1", None])
-def test_an_integer_is_nothing_else(value: object) -> None:
-    assert integer(value) is None
-
-
-def test_a_dotted_name_leads_into_objects_only() -> None:
-    assert pick({"a": {"b": 1}}, "a.b") == 1
-    assert pick({"a": [1]}, "a.b") is None
-    assert pick(None, "a") is None
+def names(*tools: object) -> list[str]:
+    return [name for name, _ in head({"tools": tools}).definitions]
 
 
 def test_definitions_are_known_by_name_wherever_the_name_stands() -> None:
-    def names(*tools: object) -> list[str]:
-        return [name for name, _ in head({"tools": tools}).definitions]
-
     assert names({"name": "a", "description": "x"}) == ["a"]
     assert names({"type": "function", "function": {"name": "a"}}, {"toolSpec": {"name": "b"}}) == ["a", "b"]
     assert names({"functionDeclarations": [{"name": "a"}, {"name": "b"}]}, {"googleSearch": {}}) == ["a", "b"]
     assert names("odd", {"name": 1}, {"function": "odd"}, {"functionDeclarations": []}) == []
+
+
+def test_of_a_namespace_the_members_count_that_stand_in_the_prompt() -> None:
+    # OpenAI Responses: a call names the member, never the namespace
+    members = [{"type": "function", "name": "a"}, {"type": "function", "name": "b", "defer_loading": True}]
+    assert names({"type": "namespace", "name": "crm", "tools": members}, {"type": "web_search"}) == ["a"]
 
 
 def test_a_definition_is_counted_without_its_marker() -> None:

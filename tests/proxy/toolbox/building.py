@@ -2,7 +2,7 @@
 
 from policies.core.profile import LongestPrefix, Prices, Profile
 from policies.core.usage import Usage
-from proxy.toolbox.definitions import Definition
+from proxy.dialects.definitions import Definition
 from proxy.toolbox.tally import Request, Session
 
 DEAR = Profile(

@@ -15,9 +15,9 @@ from proxy.toolbox.reading import session, sessions
 from proxy.toolbox.report import document, text
 from proxy.toolbox.tally import toolsets
 
+from ..dialects.test_definitions import ODD
 from ..replay.sessions import trace
 from .building import DEAR
-from .test_definitions import ODD
 
 DEFINED = {"name": "look", "description": "Looks at whatever stands at a place.", "parameters": {"type": "object"}}
 BODIES: dict[str, tuple[str, str, Any, Any, Any]] = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.toolbox.definitions import Definition
+from proxy.dialects.definitions import Definition
 from proxy.toolbox.remarks import SAME, Overlap, overlaps, vagueness
 
 LISTING = "Get a detailed listing of all files and directories in a specified path"

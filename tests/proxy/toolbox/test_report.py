@@ -5,8 +5,8 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from proxy.dialects.definitions import Definition
 from proxy.profiles import FALLBACK
-from proxy.toolbox.definitions import Definition
 from proxy.toolbox.report import document, shown, text
 from proxy.toolbox.tally import Session, toolsets
 

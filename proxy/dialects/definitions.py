@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.dialects import Count
-from proxy.dialects.heads import pick
 from proxy.dialects.parts import Object, compact, string
+from proxy.dialects.values import pick
 
 _LISTS = ("functionDeclarations", "function_declarations")
 _WRAPPERS = ("function", "custom", "toolSpec", "systemTool")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.toolbox.definitions import Definition, definitions, kept
+from proxy.dialects.definitions import Definition, definitions, kept
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string", "description": "Where."}, "deep": True}}
 
