@@ -4,13 +4,15 @@ Kept from what was really sent: a chain of block hashes, the markers as they sta
 here comes from the planner, and the two agree only as far as both follow the model's rule.
 
 Rules of this room: values only, so a cache can be tried without being changed. Assumptions where no
-provider says: a read keeps every shorter prefix on its path alive; an answer is not cached as input.
+provider says: a read keeps every shorter prefix on its path alive, each for its own time to live; an
+answer is not cached as input.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBlocks, Units
 
@@ -28,6 +30,8 @@ class Prompt(Struct, frozen=True):
     """ends[m]: the last block of the first m messages; ends[0] is the head."""
     marks: tuple[int, ...] = ()
     """Blocks that carry a cache marker, ascending."""
+    long: tuple[int, ...] = ()
+    """Those of them whose marker asks for the long time to live."""
 
     @property
     def total(self) -> int:
@@ -41,6 +45,8 @@ class Branch(Struct, frozen=True):
     at: float
     entries: tuple[int, ...]
     """Where a prefix was written, ascending; empty where every prefix counts."""
+    long: tuple[int, ...] = ()
+    """Those of them that were written for long."""
 
 
 class Served(Struct, frozen=True):
@@ -49,6 +55,8 @@ class Served(Struct, frozen=True):
     total: int
     read: int
     written: int
+    """For either time to live."""
+    written_long: int = 0
 
 
 Cache = tuple[Branch, ...]
@@ -57,17 +65,31 @@ Cache = tuple[Branch, ...]
 
 def serve(rule: CacheRule, cache: Cache, prompt: Prompt, now: float) -> tuple[Served, Cache]:
     """Serve one request; the cache that it leaves."""
-    alive = [branch for branch in cache if now - branch.at <= rule.ttl]
+    alive = [left for branch in cache if (left := _left(rule, branch, now - branch.at)) is not None]
     shared = [common(branch.chain, prompt.chain) for branch in alive]
     found = [_found(rule, branch, prompt, count) for branch, count in zip(alive, shared, strict=True)]
     best = max(found, default=-1)
     read = _rounded(rule, prompt.tokens[best], prompt.total) if best >= 0 else 0
     written = _written(rule, prompt)
-    carried = _carried(rule, alive, shared, best)
-    entries = tuple(sorted({*carried, *written}))
-    rest = [branch for branch, count in zip(alive, shared, strict=True) if not _contained(branch, count, best)]
-    upto = prompt.tokens[written[-1]] if written else 0
-    return Served(prompt.total, read, max(0, upto - read)), (Branch(prompt.chain, now, entries), *rest)
+    upto = max(read, prompt.tokens[written[-1]] if written else 0)
+    lasting = [end for end in written if end in prompt.long and end > best]
+    long = max(0, prompt.tokens[lasting[-1]] - read) if lasting else 0
+    entries, kept = _carried(rule, alive, shared, best)
+    branch = Branch(prompt.chain, now, _ascending(entries, written), _ascending(kept, lasting))
+    rest = [one for one, count in zip(alive, shared, strict=True) if not _contained(one, count, best)]
+    return Served(prompt.total, read, upto - read, long), (branch, *rest)
+
+
+def _left(rule: CacheRule, branch: Branch, age: float) -> Branch | None:
+    """What is alive of a branch so long after its request; None where nothing is."""
+    if age <= rule.ttl:
+        return branch
+    long_ttl = (rule.long_ttl if isinstance(rule, Breakpoints) else None) or 0.0
+    return replace(branch, entries=branch.long) if branch.long and age <= long_ttl else None
+
+
+def _ascending(one: Iterable[int], other: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted({*one, *other}))
 
 
 def common(one: Sequence[bytes], other: Sequence[bytes]) -> int:
@@ -104,9 +126,9 @@ def _newest(entries: Sequence[int], upto: int) -> int:
 
 
 def _behind(rule: Breakpoints, branch: Branch, prompt: Prompt, mark: int, shared: int) -> int:
-    """The nearest entry that a marker finds within its lookback."""
+    """The nearest entry that a marker finds within its lookback, its own position being the first."""
     entry = _newest(branch.entries, min(mark, shared - 1))
-    return entry if entry >= 0 and prompt.places[mark] - prompt.places[entry] <= rule.lookback else -1
+    return entry if entry >= 0 and prompt.places[mark] - prompt.places[entry] < rule.lookback else -1
 
 
 def _implicit(rule: Breakpoints, branch: Branch, prompt: Prompt, shared: int) -> int:
@@ -150,15 +172,19 @@ def _rounded(rule: CacheRule, tokens: int, total: int) -> int:
             return tokens
 
 
-def _carried(rule: CacheRule, branches: Sequence[Branch], shared: Sequence[int], best: int) -> set[int]:
-    """Entries on the path of this request that its read keeps alive."""
+def _carried(
+    rule: CacheRule, branches: Sequence[Branch], shared: Sequence[int], best: int
+) -> tuple[set[int], set[int]]:
+    """Entries on the path of this request that its read keeps alive, and those of them that live long."""
     if isinstance(rule, LongestPrefix | TokenBlocks):
-        return set()
-    return {
-        entry
-        for branch, count in zip(branches, shared, strict=True)
-        for entry in branch.entries[: bisect_left(branch.entries, min(count, best + 1))]
-    }
+        return set(), set()
+    entries: set[int] = set()
+    long: set[int] = set()
+    for branch, count in zip(branches, shared, strict=True):
+        end = min(count, best + 1)
+        entries.update(branch.entries[: bisect_left(branch.entries, end)])
+        long.update(branch.long[: bisect_left(branch.long, end)])
+    return entries, long
 
 
 def _contained(branch: Branch, shared: int, best: int) -> bool:

@@ -4,7 +4,7 @@ Rules of this room: what was really sent is read, with the dialect, as a provide
 parsed and counted once in a session, however many requests carry it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import is_
@@ -77,13 +77,13 @@ def prompt(conversation: Conversation, before: Sent | None = None, same: int | N
     elif same is None:
         same = alike(before.messages, messages)
     chain, tokens, places, ends = _shared(before.prompt, same) if before and same else _start(head)
-    marks = _marks_of(before, same) if before and same else set()
+    marks, long = _marks_of(before, same) if before and same else (set(), set())
     kind = messages[same - 1].blocks[-1].kind if same and messages[same - 1].blocks else None
     for message in messages[same:]:
         overhead = message.tokens - sum(block.tokens for block in message.blocks)
         for block in message.blocks:
             if block.marked:
-                marks.add(len(chain))
+                (long if block.long else marks).add(len(chain))
             chain.append(_link(chain[-1], message, block))
             tokens.append(tokens[-1] + block.tokens + overhead)
             places.append(places[-1] + (block.kind is not kind or kind not in RUNS))
@@ -94,8 +94,10 @@ def prompt(conversation: Conversation, before: Sent | None = None, same: int | N
             places.append(places[-1] + 1)
             kind = None
         ends.append(len(chain) - 1)
-    marks |= _of_head(head, ends)
-    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), tuple(sorted(marks)))
+    for place, lasting in _of_head(head, ends):
+        (long if lasting else marks).add(place)
+    found = tuple(sorted(marks | long)), tuple(sorted(long))
+    return Prompt(tuple(chain), tuple(tokens), tuple(places), tuple(ends), *found)
 
 
 def alike(one: Sequence[Message], other: Sequence[Message]) -> int:
@@ -124,16 +126,19 @@ def _link(parent: bytes, message: Message, block: Block | None) -> bytes:
     return blake2b(parent + message.role.value.encode() + content, digest_size=16).digest()
 
 
-def _marks_of(before: Sent, same: int) -> set[int]:
-    """Where markers stand in the messages that are shared; the automatic one of the request before has moved on."""
+def _marks_of(before: Sent, same: int) -> tuple[set[int], set[int]]:
+    """Short and long markers of the messages that are shared; the automatic one of the request before has moved on."""
     ends, messages = before.prompt.ends, before.messages
-    marks = {mark for mark in before.prompt.marks if 0 < mark <= ends[same]}
-    if before.head.automatic and not (messages[-1].blocks and messages[-1].blocks[-1].marked):
-        marks.discard(ends[-1])
-    return marks
+    gone = -1
+    if before.head.automatic and not (messages and messages[-1].blocks and messages[-1].blocks[-1].marked):
+        gone = ends[-1]
+    long = {mark for mark in before.prompt.long if 0 < mark <= ends[same] and mark != gone}
+    return {mark for mark in before.prompt.marks if 0 < mark <= ends[same] and mark != gone} - long, long
 
 
-def _of_head(head: Head, ends: Sequence[int]) -> set[int]:
-    """Markers behind tools and system; the automatic one stands at the end."""
-    behind = {0} if head.markers > head.automatic else set()
-    return behind | {ends[-1]} if head.automatic else behind
+def _of_head(head: Head, ends: Sequence[int]) -> Iterator[tuple[int, bool]]:
+    """Markers behind tools and system, and whether each is to live long; the automatic one stands at the end."""
+    if head.markers > head.automatic:
+        yield 0, head.long
+    if head.automatic:
+        yield ends[-1], head.automatic_long

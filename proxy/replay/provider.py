@@ -25,5 +25,5 @@ class Provider:
 
 def reported(profile: Profile, served: Served, output_tokens: int) -> Usage:
     """Usage as an API states it: where writing has no price, nothing is reported as written."""
-    written = served.written if profile.prices.write is not None else 0
-    return Usage(input=served.total, cache_read=served.read, cache_write=written, output=output_tokens)
+    written, long = (served.written, served.written_long) if profile.prices.write is not None else (0, 0)
+    return Usage(served.total, served.read, written, long, output_tokens)

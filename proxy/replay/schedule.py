@@ -20,6 +20,7 @@ from policies.core.conversation import Conversation, Message
 from policies.core.edits import Placed, locate
 from policies.core.lineage import Lineage
 from policies.core.lineage import Sent as Last
+from policies.core.plan import Marker
 from policies.core.profile import Breakpoints, Profile
 from policies.core.turn import Turn, facts, option_from
 from policies.core.usage import input_cost, output_cost
@@ -107,7 +108,7 @@ class _Search:
         if self.moved[turn]:
             lane.masked, same = self._masked(lane.moment, turn), 0
         lane.sent = self._sent(turn, lane.masked, lane.sent, same)
-        usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, self.offers[turn].received.prompt.marks)
+        usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, ())
         lane.usd += usd
 
     def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane:
@@ -117,25 +118,26 @@ class _Search:
         best: _Lane | None = None
         for lane in lanes:
             spent, cache = lane.before
-            usd, after = self._served(turn, cache, sent.prompt, self._marks(lane.moment, turn))
+            usd, after = self._served(turn, cache, sent.prompt, self._markers(lane.moment, turn))
             if best is None or spent + usd < best.usd:
                 best = _Lane(turn, (*lane.moments, turn), spent + usd, after, masked, sent)
         assert best is not None
         return best
 
-    def _served(self, turn: int, cache: Cache, sent: Prompt, marks: tuple[int, ...]) -> tuple[float, Cache]:
+    def _served(self, turn: int, cache: Cache, sent: Prompt, ours: Sequence[Marker]) -> tuple[float, Cache]:
+        """Cost of a request with the client's markers and these, and what it leaves."""
         offer = self.offers[turn]
-        marked = Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks)
+        marked = _marked(sent, offer, ours)
         served, after = serve(self.profile.cache, cache, marked, offer.now)
         usage = reported(self.profile, served, offer.output_tokens)
         return input_cost(self.profile, usage) + output_cost(self.profile, usage), after
 
     def _masked(self, moment: int, turn: int) -> dict[int, Edits]:
-        """What a lane that was masked at `moment` holds masked in this call."""
-        found: dict[int, list[tuple[int, str]]] = {}
+        """What a lane that was masked at `moment` holds masked in this call: of one block, what was proposed last."""
+        found: dict[int, dict[int, str]] = {}
         for placed in self._proposed(-1, moment, turn):
-            found.setdefault(placed.message + self.offers[turn].lead, []).append((placed.block, placed.edit.text))
-        return {message: tuple(sorted(edits)) for message, edits in found.items()}
+            found.setdefault(placed.message + self.offers[turn].lead, {})[placed.block] = placed.edit.text
+        return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
 
     def _proposed(self, since: int, moment: int, turn: int) -> Sequence[Placed]:
         """What became maskable behind `since`, up to `moment`, where it stands in this call."""
@@ -161,20 +163,12 @@ class _Search:
         found = self.edited.get(key)
         return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
 
-    def _marks(self, since: int, turn: int) -> tuple[int, ...]:
-        """The client's markers and those that the planner adds to a cut here, by blocks of the prompt."""
-        offer = self.offers[turn]
-        client = offer.received.prompt.marks
+    def _markers(self, since: int, turn: int) -> tuple[Marker, ...]:
+        """Those that the planner adds to a cut here."""
         if not isinstance(self.profile.cache, Breakpoints):
-            return client
+            return ()
         first = min(self._proposed(since, turn, turn), key=lambda placed: (placed.message, placed.block))
-        return tuple(sorted({*client, *self._placed(turn, first)}))
-
-    def _placed(self, turn: int, first: Placed) -> list[int]:
-        offer = self.offers[turn]
-        markers = option_from(self._facts(turn), (first,), 0, 0, self.keep_newest).markers
-        ends = offer.received.prompt.ends
-        return [ends[marker.message + offer.lead] + 1 + marker.block for marker in markers]
+        return option_from(self._facts(turn), (first,), 0, 0, self.keep_newest).markers
 
     def _facts(self, turn: int) -> Turn:
         found = self.turns.get(turn)
@@ -183,6 +177,15 @@ class _Search:
             lineage = Lineage() if last is None else Lineage(last=Last(last.now, 0, 0), common=_common(last, offer))
             found = self.turns[turn] = facts(offer.conversation, lineage, self.profile, offer.now)
         return found
+
+
+def _marked(sent: Prompt, offer: Offer, ours: Sequence[Marker]) -> Prompt:
+    """What is sent, with the markers of the request as received and these."""
+    client, ends = offer.received.prompt, offer.received.prompt.ends
+    places = {ends[marker.message + offer.lead] + 1 + marker.block: marker.long for marker in ours}
+    marks = tuple(sorted({*client.marks, *places}))
+    long = tuple(sorted({*client.long, *(place for place, lasting in places.items() if lasting)}))
+    return Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks, long)
 
 
 def _common(last: Offer, offer: Offer) -> int:

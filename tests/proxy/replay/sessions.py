@@ -21,8 +21,8 @@ def profile(
 ) -> Profile:
     rule = LongestPrefix(ttl=300.0) if cache is None else cache
     prices = Prices(input=1.0, read=0.1, output=4.0, write=write)
-    known = {"context_limit": 1_000_000, **fields}
-    return Profile("made-up", provider, ("made-up",), prices, rule, sources=(), **known)
+    known = {"prices": prices, "context_limit": 1_000_000, **fields}
+    return Profile("made-up", provider, ("made-up",), cache=rule, sources=(), **known)
 
 
 def marked_profile(**fields: Any) -> Profile:

@@ -10,14 +10,15 @@ from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, TokenBl
 from proxy.replay.cache import Cache, Prompt, Served, common, serve
 
 MANUAL = Breakpoints(lookback=3, minimum=10, ttl=100.0)
+LASTING = Breakpoints(minimum=10, ttl=100.0, long_ttl=1000.0)
 IMPLICIT = Breakpoints(lookback=2, minimum=10, ttl=100.0, automatic=True)
 
 
-def prompt(words: str, marks: Sequence[int] = (), size: int = 10) -> Prompt:
-    """One block a letter, one message each, ten tokens each. Index 0, the head, is empty."""
+def prompt(words: str, marks: Sequence[int] = (), size: int = 10, long: Sequence[int] = ()) -> Prompt:
+    """One block a letter, one message each, ten tokens each. Index 0, the head, is empty. `long`: of the marks."""
     chain = tuple(words[:end].encode() for end in range(len(words) + 1))
     steps = range(len(words) + 1)
-    return Prompt(chain, tuple(size * n for n in steps), tuple(steps), tuple(steps), tuple(marks))
+    return Prompt(chain, tuple(size * n for n in steps), tuple(steps), tuple(steps), tuple(marks), tuple(long))
 
 
 def play(rule: CacheRule, *requests: tuple[float, Prompt]) -> list[Served]:
@@ -80,9 +81,30 @@ def test_a_marker_writes_up_to_itself_and_finds_what_an_earlier_one_wrote() -> N
 
 
 def test_a_marker_looks_back_so_many_positions_and_no_further() -> None:
-    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abcd", [4])))[1] == 10
-    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abcde", [5])))[1] == 0
-    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abcde", [2, 5])))[1] == 10
+    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abc", [3])))[1] == 10
+    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abcd", [4])))[1] == 0
+    assert reads(MANUAL, (0, prompt("a", [1])), (1, prompt("abcd", [2, 4])))[1] == 10
+
+
+def test_a_long_marker_is_billed_apart_and_outlasts_the_short_ones() -> None:
+    first, later = prompt("abc", [1, 3], long=[1]), prompt("abcd", [1, 4])
+    assert play(LASTING, (0, first)) == [Served(30, 0, 30, written_long=10)]
+    assert play(LASTING, (0, first), (100, later))[1] == Served(40, 30, 10)
+    assert play(LASTING, (0, first), (101, later))[1] == Served(40, 10, 30)
+    assert play(LASTING, (0, first), (1000, later))[1] == Served(40, 10, 30)
+    assert play(LASTING, (0, first), (1001, later))[1] == Served(40, 0, 40)
+
+
+def test_a_read_refreshes_a_long_entry_for_its_own_life_and_makes_no_short_one_long() -> None:
+    first, again = prompt("abc", [1, 3], long=[1]), prompt("abc", [1, 3], long=[1, 3])
+    assert reads(LASTING, (0, first), (900, first), (1800, first)) == [0, 10, 10]
+    assert play(LASTING, (0, first), (50, again)) == [Served(30, 0, 30, written_long=10), Served(30, 30, 0)]
+    assert reads(LASTING, (0, first), (50, again), (500, again)) == [0, 30, 10]
+
+
+def test_where_a_model_has_no_long_life_a_long_marker_is_as_good_as_a_short_one() -> None:
+    first = prompt("abc", [3], long=[3])
+    assert reads(Breakpoints(minimum=10, ttl=100.0, long_ttl=None), (0, first), (101, first)) == [0, 0]
 
 
 def test_a_prefix_below_the_minimum_is_not_kept() -> None:

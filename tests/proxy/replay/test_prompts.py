@@ -64,6 +64,25 @@ def test_the_automatic_marker_stands_at_the_end_and_counts_as_one() -> None:
     assert (beside.prompt.marks, beside.markers) == ((2,), 2)
 
 
+def test_markers_that_ask_for_the_long_life_are_told_apart_wherever_they_stand() -> None:
+    long = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    system = [{"type": "text", "text": "s", **long}]
+    block = {"type": "text", "text": "a", **long}
+    sent = reader().read(body({"role": "user", "content": [block]}, user("b", marked=True), system=system))
+    assert (sent.prompt.marks, sent.prompt.long) == ((0, 1, 2), (0, 1))
+    automatic = reader().read(body(user("a"), **long))
+    assert (automatic.prompt.marks, automatic.prompt.long) == ((1,), (1,))
+
+
+def test_an_automatic_marker_of_the_request_before_has_moved_on() -> None:
+    automatic = {"cache_control": {"type": "ephemeral"}}
+    one = reader()
+    before = one.read(body(user("a"), **automatic))
+    assert one.read(body(user("a"), user("b"), **automatic), before).prompt.marks == (2,)
+    before = one.read(body(user("a", marked=True), **automatic))
+    assert one.read(body(user("a", marked=True), user("b"), **automatic), before).prompt.marks == (1, 2)
+
+
 def test_whatever_the_head_holds_is_in_every_link() -> None:
     chains = [
         reader().read(body(user("a"), **fields)).prompt.chain
