@@ -19,6 +19,9 @@ EditKind = Literal["mask", "shape", "stabilize", "tools", "recite"]
 """The rule that made it."""
 Verdict = Literal["applied", "deferred", "rejected"]
 
+FIRST_SENDING = "first_sending"
+"""Why an edit of a block that was never sent is applied at once: it costs no cache."""
+
 
 class Anchor(Struct, frozen=True, array_like=True):
     """The `nth` block (from 0) with this hash, in the order of the conversation."""
@@ -41,6 +44,8 @@ class Edit(Struct, frozen=True):
     archive_id: str = ""
     """The id under which the original can be read back; in the archive before the edit is sent."""
     way: Literal["replace", "append"] = "replace"
+    needs: str = ""
+    """The archive id of an earlier observation that this text points to: while this stands, that one is as new."""
 
 
 def archive_id(tenant: bytes, content: bytes) -> str:
