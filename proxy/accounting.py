@@ -29,6 +29,7 @@ from proxy import exchange
 from proxy.counting import traffic_of
 from proxy.exchange import Settled
 from proxy.reckoning import Reckoned
+from proxy.storytelling import tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,9 @@ def _sent(planned: exchange.Planned) -> int:
 
 
 def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
-    found: Counter[tuple[str, str, str]] = Counter()
-    removed: Counter[tuple[str, str, str]] = Counter()
-    for decision in plan.decisions:
-        name = (decision.edit.kind, decision.verdict, decision.reason if mode == "enforce" else mode)
-        found[name] += 1
-        removed[name] += decision.edit.removes
-    for (kind, verdict, reason), count in found.items():
-        yield Planned(traffic, kind, verdict, reason, count, removed[kind, verdict, reason])
+    for alike in tallies(plan, "" if mode == "enforce" else mode):
+        removed = max(0, alike.removes)  # a counter only rises; what notes add is in the sizes
+        yield Planned(traffic, alike.kind, alike.verdict, alike.reason, alike.count, removed)
     placed = Counter(marker.reason for marker in plan.markers) + Counter(name for name, _ in plan.members)
     for reason, count in placed.items():
         yield Planned(traffic, "breakpoints", "applied", reason if mode == "enforce" else mode, count)

@@ -12,10 +12,14 @@ from msgspec.structs import replace
 from policies.core.divergence import Difference, Prompt, Segment, divergence
 from policies.core.lineage import Lineage
 from policies.core.plan import Break, Cause, Plan
+from proxy.dialects import Dialect
 from proxy.dialects.canonical import canonical, decode
-from proxy.lineages import COMPARED
+from proxy.dialects.head_bytes import leads_of
+from proxy.errors import DialectError
+from proxy.lineages import COMPARED, hashes_of
 from proxy.memo import Turn
 from proxy.reading import Seen
+from proxy.writing import edited
 
 KEPT = 1_000_000
 """Bytes of one part of a head that are kept for a later comparison."""
@@ -29,16 +33,30 @@ _CHANGED: Mapping[Segment, Cause] = {
 
 
 def said(seen: Seen, parent: Turn | None) -> dict[str, bytes]:
-    """Canonical JSON of the parts of the head that are not as the turn before said them; empty if not to be kept."""
-    head = seen.conversation.head
-    if parent and parent.said and parent.record.head == (head.tools_hash, head.system_hash, head.parameters_hash):
+    """The parts of the head that are not as the turn before said them; empty bytes for one that is too large."""
+    if parent and parent.said and parent.record.head == hashes_of(seen.conversation.head):
         return {}
     known = parent.said if parent else {}
-    prompt = _prompt(seen)
-    parts = {"tools": prompt.tools, "system": prompt.system, "parameters": prompt.parameters}
-    texts = {name: canonical(part) for name, part in parts.items()}
-    kept = {name: text if len(text) <= KEPT else b"" for name, text in texts.items()}
-    return {name: text for name, text in kept.items() if text != known.get(name)}
+    return {name: text for name, text in parts_of(seen).items() if text != known.get(name)}
+
+
+def parts_of(seen: Seen) -> dict[str, bytes]:
+    """The parts of a head, as they are kept."""
+    try:
+        parts = seen.dialect.cut_head(seen.cut, seen.lead)
+    except DialectError:  # a key that occurs twice below the top: no bytes of it can be put anywhere
+        parts = {"tools": b"", "system": b""}
+    parts["parameters"] = canonical(seen.dialect.prompt(seen.cut.rest).parameters)
+    return {name: text if len(text) <= KEPT else b"" for name, text in parts.items()}
+
+
+def prompt_of(dialect: Dialect, segment: str, part: bytes) -> Prompt:
+    """One part of a head as values. Raises DialectError or ValueError."""
+    if segment == "parameters" or not part.startswith(b"{"):
+        return _part(cast(Segment, segment), decode(part))
+    head = dialect.prompt(part)
+    leads = (dialect.said(raw) for raw in leads_of(dialect.list_key, part))
+    return replace(head, system=(*head.system, *leads))
 
 
 def breaks(seen: Seen, lineage: Lineage, parent: Turn | None, plan: Plan) -> tuple[Break, ...]:
@@ -66,7 +84,9 @@ def _in_head(seen: Seen, segment: Segment, parent: Turn) -> Difference:
     if segment == "parameters" and parent.record.head[2] == seen.conversation.head.parameters_hash:
         return Difference("parameters", 0, "images", "inserted", "", "the first image of the conversation")
     text = parent.said.get(segment)
-    found = text and divergence(_part(segment, decode(text)), _part(segment, getattr(_prompt(seen), segment)))
+    found = text and divergence(
+        prompt_of(seen.dialect, segment, text), _part(segment, getattr(_prompt(seen), segment))
+    )
     return found or Difference(segment, 0, "", "changed", "", "")
 
 
@@ -85,17 +105,17 @@ def _in_messages(seen: Seen, index: int, before: Sequence[bytes], after: Sequenc
 
 def _edited(seen: Seen, plan: Plan, cause: Cause) -> Break | None:
     """The first block that this turn's edits changed. In the message that holds it earlier edits may stand."""
-    new = {decision.edit.anchor for decision in plan.applied}
-    first = next((placed for placed in plan.in_force if placed.edit.anchor in new), None)
+    kind = cause.removeprefix("policy_")
+    new = {decision.edit for decision in plan.applied if decision.edit.kind == kind}
+    first = next((placed for placed in plan.in_force if placed.edit in new), None)
     if first is None:  # what another replica planned is in force, and it changes nothing here
         return None
     here = [placed for placed in plan.in_force if placed.message == first.message]
     raw = seen.trail.messages[first.message].raw
-    before = tuple((placed.block, placed.edit.text) for placed in here if placed.edit.anchor not in new)
-    after = tuple((placed.block, placed.edit.text) for placed in here)
-    sides = (seen.dialect.replace(raw, edits) for edits in (before, after))
+    before, after = ([placed for placed in here if placed.edit not in left_out] for left_out in (new, ()))
+    sides = (edited(seen.dialect, raw, side) for side in (before, after))
     where = _in_messages(seen, first.message, *([side] for side in sides))
-    return Break(cause, first.edit.kind, where)
+    return Break(cause, kind, where)
 
 
 def _prompt(seen: Seen) -> Prompt:

@@ -3,9 +3,9 @@
 Rules of this room: values in, values out; bounded in size. It must not know stores, nor how a story is shown.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
+from policies.core.edits import EditKind, Verdict
 from policies.core.lineage import Sent
 from policies.core.outcome import STEPS, Step, Story, Tally
 from policies.core.plan import Plan
@@ -27,7 +27,7 @@ def story_of(plan: Plan, seen: Seen, turn: int, before: Sent | None, reckoned: R
         achievable=reckoned.achievable if reckoned else plan.achievable_tokens,
         losses=reckoned.losses if reckoned else (),
         breaks=plan.breaks,
-        tallies=tuple(_tallies(plan)),
+        tallies=tallies(plan),
         steps=tuple(_steps(plan, seen)),
         arithmetic=plan.arithmetic,
         turns=horizon(turn),
@@ -36,13 +36,14 @@ def story_of(plan: Plan, seen: Seen, turn: int, before: Sent | None, reckoned: R
     )
 
 
-def _tallies(plan: Plan) -> Iterator[Tally]:
-    alike = [(decision.edit.kind, decision.verdict, decision.reason) for decision in plan.decisions]
-    removed: Counter[tuple[str, str, str]] = Counter()
-    for name, decision in zip(alike, plan.decisions, strict=True):
-        removed[name] += decision.edit.removes
-    for name, count in Counter(alike).items():
-        yield Tally(*name, count, removed[name])
+def tallies(plan: Plan, reason: str = "") -> tuple[Tally, ...]:
+    """The decisions that are alike, counted. `reason`: one for all, in place of their own."""
+    sums: dict[tuple[EditKind, Verdict, str], tuple[int, int]] = {}
+    for decision in plan.decisions:
+        name = (decision.edit.kind, decision.verdict, reason or decision.reason)
+        count, removes = sums.get(name, (0, 0))
+        sums[name] = count + 1, removes + decision.edit.removes
+    return tuple(Tally(*name, *each) for name, each in sums.items())
 
 
 def _steps(plan: Plan, seen: Seen) -> Iterator[Step]:

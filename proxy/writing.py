@@ -7,9 +7,10 @@ to turn, so a sticky edit costs nothing. A rewrite that breaks a rule raises Ill
 from collections.abc import Mapping, Sequence
 
 from policies.core.conversation import Message
-from policies.core.edits import Edit, Placed, compose
+from policies.core.edits import Composed, Edit, Placed, compose
 from policies.core.plan import HEAD, Marker, Plan
 from policies.core.rules import marker_violations, message_violations, order_violations
+from proxy.dialects import Dialect
 from proxy.dialects.slices import splice
 from proxy.errors import DialectError
 from proxy.reading import Seen
@@ -59,6 +60,17 @@ def write(seen: Seen, body: bytes, plan: Plan, rewritten: dict[int, bytes]) -> b
 def original(seen: Seen, placed: Placed) -> bytes:
     """The text that an edit takes away, as the model read it."""
     return seen.dialect.original(seen.trail.messages[placed.message].raw, placed.block).encode("utf-8", "replace")
+
+
+def edited(dialect: Dialect, raw: bytes, placed: Sequence[Placed]) -> bytes:
+    """A message with its edits. Raises DialectError."""
+    composed = _composed(placed)
+    texts = tuple((block, each.text) for block, each in composed.items() if each.text is not None)
+    raw = dialect.replace(raw, texts)
+    for block, each in composed.items():
+        for note in each.notes:
+            raw = dialect.append(raw, block, note)
+    return raw
 
 
 def _rewrite(seen: Seen, plan: Plan, rewritten: dict[int, bytes]) -> None:
@@ -125,22 +137,23 @@ def _with_members(body: bytes, members: Sequence[tuple[str, str]]) -> bytes:
 def _edited(seen: Seen, message: int, placed: Sequence[Placed], replayed: bool) -> bytes:
     """The message with its edits, read back and checked."""
     before = seen.trail.nodes[message].message if replayed else seen.trail.messages[message]
+    raw = edited(seen.dialect, before.raw, placed)
+    replaced = {item.block for item in placed if item.edit.way == "replace"}
+    noted = {block: each for block, each in _composed(placed).items() if each.notes}
+    if found := message_violations(before, seen.dialect.message(raw, len), replaced, noted):
+        raise Illegal(found[0])
+    for block, each in noted.items():
+        if seen.dialect.original(raw, block) != each.over(seen.dialect.original(before.raw, block)):
+            raise Illegal("note_misplaced")
+    return raw
+
+
+def _composed(placed: Sequence[Placed]) -> dict[int, Composed]:
+    """What these edits of one message make of each of its blocks."""
     edits: dict[int, list[Edit]] = {}
     for item in placed:
         edits.setdefault(item.block, []).append(item.edit)
-    composed = {block: compose(each) for block, each in edits.items()}
-    replaced = tuple((block, each.text) for block, each in composed.items() if each.text is not None)
-    raw = seen.dialect.replace(before.raw, replaced)
-    for block, each in composed.items():
-        for note in each.notes:
-            raw = seen.dialect.append(raw, block, note)
-    noted = [block for block, each in composed.items() if each.notes]
-    found = message_violations(before, seen.dialect.message(raw, len), [block for block, _ in replaced], noted)
-    if found:
-        raise Illegal(found[0])
-    if any(seen.dialect.original(raw, n) != composed[n].over(seen.dialect.original(before.raw, n)) for n in noted):
-        raise Illegal("note_misplaced")
-    return raw
+    return {block: compose(each) for block, each in edits.items()}
 
 
 def _with_marker(seen: Seen, raw: bytes | None, marker: Marker) -> bytes:

@@ -3,12 +3,13 @@
 Metrics, logs, headers, `explain`, `replay` and the inspector all read this one value.
 """
 
-from typing import Literal, cast
+from collections import Counter
+from typing import Literal, cast, get_args
 
 from msgspec import Struct
 
 from policies.core.divergence import Difference
-from policies.core.edits import Arithmetic, Decision, Placed
+from policies.core.edits import Arithmetic, Decision, EditKind, Placed, Verdict
 from policies.core.lineage import Ledger, Sent
 
 Cause = Literal[
@@ -52,6 +53,19 @@ class Marker(Struct, frozen=True):
         return self.message + 1
 
 
+class Kept(Struct, frozen=True):
+    """A part of the head that differs from what was last sent, and whether it was sent as before all the same."""
+
+    kind: EditKind
+    part: str
+    """"tools" or "system"."""
+    verdict: Verdict
+    reason: str
+    """A fixed word, used as a metric label."""
+    tokens: int = 0
+    """Cached input that it keeps (estimate)."""
+
+
 class Loss(Struct, frozen=True):
     """Cached tokens that this request cannot read although the turn before left them (estimate)."""
 
@@ -80,6 +94,8 @@ class Plan(Struct, frozen=True):
     markers: tuple[Marker, ...] = ()
     members: tuple[tuple[str, str], ...] = ()
     """Top-level fields to add to the request, each a name and a text."""
+    heads: tuple[Kept, ...] = ()
+    """What became of a head that is not as it was last sent."""
     replayed: tuple[int, ...] = ()
     """Messages sent in the bytes of their first sending."""
     prefix: str = "kept"
@@ -103,12 +119,12 @@ class Plan(Struct, frozen=True):
 
     def summary(self) -> str:
         """The short form for a header: `applied=mask:3; removed=12034; prefix=broken:system_changed@system[1].text`."""
-        counts = {
-            "mask": len(self.applied),
-            "stabilize": len(self.replayed),
-            "breakpoints": len(self.markers) + len(self.members),
-        }
-        applied = ",".join(f"{kind}:{count}" for kind, count in counts.items() if count) or "none"
+        counts = Counter(decision.edit.kind for decision in self.applied)
+        counts["stabilize"] += len(self.replayed)
+        counts.update(head.kind for head in self.heads if head.verdict == "applied")
+        rest = {"breakpoints": len(self.markers) + len(self.members)}
+        numbers = {**{kind: counts[kind] for kind in get_args(EditKind)}, **rest}
+        applied = ",".join(f"{kind}:{count}" for kind, count in numbers.items() if count) or "none"
         removed = self.sent.received_tokens - self.sent.tokens
         return f"applied={applied}; removed={removed}; prefix={self.prefix}{self._place()}"
 

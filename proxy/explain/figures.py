@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from policies.core.edits import FIRST_SENDING
 from policies.core.outcome import Lost, Outcome, Step, Story
 from proxy.explain.looking import Turn
 
@@ -87,9 +88,16 @@ def line_of(turn: Turn) -> Line:
 
 
 def rewrites_of(story: Story) -> tuple[Rewrite, ...]:
-    """Each proposal that is listed. Priced are those of the batch that was taken, else of the one that waits."""
-    priced = "applied" if any(tally.verdict == "applied" for tally in story.tallies) else "deferred"
-    return tuple(_priced(story, step) if step.verdict == priced else Rewrite(step) for step in story.steps)
+    """Each proposal that is listed. Priced are those of the batch that was taken, else of the one that waits.
+
+    What was changed before its first sending is in no batch: it costs no cache.
+    """
+    taken = any(tally.verdict == "applied" and tally.reason != FIRST_SENDING for tally in story.tallies)
+    priced = "applied" if taken else "deferred"
+    return tuple(
+        _priced(story, step) if step.verdict == priced and step.reason != FIRST_SENDING else Rewrite(step)
+        for step in story.steps
+    )
 
 
 def _priced(story: Story, step: Step) -> Rewrite:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from policies.core.edits import FIRST_SENDING
 from policies.core.health import Signal
 from policies.core.outcome import Lost, Outcome, Story
 from policies.core.plan import Break
@@ -147,6 +148,8 @@ def _figures(story: Story, outcome: Outcome) -> Iterator[str]:
 
 def _kept_out(story: Story) -> str:
     removed = story.received - story.tokens
+    if removed < 0:
+        return f", about {count(-removed)} added to it"
     return f", about {count(removed)} kept out of it" if removed else ""
 
 
@@ -211,6 +214,8 @@ def _batches(story: Story) -> Iterator[str]:
     """What was taken, what waits and why, and the figures of the batch that was priced."""
     for tally in story.tallies:
         yield f"{tally.count} {tally.kind} {tally.verdict}: {tally.reason}, {count(tally.removes)} tokens"
+    if all(tally.reason == FIRST_SENDING for tally in story.tallies):
+        return
     sums = story.arithmetic
     turns = payback(sums.price_usd, sums.saving_usd)
     after = "never pays" if turns is None else f"pays in {turns:.1f} turns" if turns else "pays at once"

@@ -4,14 +4,16 @@ import pytest
 from msgspec.structs import replace
 
 from policies.core.divergence import Difference
-from policies.core.edits import Anchor, Decision, Edit, Verdict
+from policies.core.edits import Anchor, Decision, Edit, EditKind, Verdict
 from policies.core.lineage import Sent
 from policies.core.plan import Break, Plan
 from tests.policies.building import block_hash
 
+KINDS: tuple[EditKind, ...] = ("recite", "tools", "stabilize", "shape", "mask")
 
-def decision(verdict: Verdict) -> Decision:
-    return Decision(Edit("mask", Anchor(block_hash("a")), "placeholder", 10), verdict, "word")
+
+def decision(verdict: Verdict, kind: EditKind = "mask") -> Decision:
+    return Decision(Edit(kind, Anchor(block_hash("a")), "placeholder", 10), verdict, "word")
 
 
 def test_only_what_is_applied_is_added_by_the_turn() -> None:
@@ -36,6 +38,14 @@ PLAN = Plan(sent=Sent(0.0, tokens=700, received_tokens=1000))
         (
             replace(PLAN, decisions=(decision("applied"),) * 3, replayed=(1,)),
             "applied=mask:3,stabilize:1; removed=300; prefix=kept",
+        ),
+        (
+            replace(
+                PLAN,
+                decisions=(*(decision("applied", kind) for kind in KINDS), decision("applied", "shape")),
+                replayed=(1,),
+            ),
+            "applied=mask:1,shape:2,stabilize:2,tools:1,recite:1; removed=300; prefix=kept",
         ),
     ],
 )

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from policies.core.edits import Arithmetic
-from policies.core.outcome import Outcome
-from proxy.explain.figures import line_of, payback, rewrites_of, share, total_of
+from policies.core.edits import FIRST_SENDING, Arithmetic
+from policies.core.outcome import Outcome, Step, Tally
+from proxy.explain.figures import Rewrite, line_of, payback, rewrites_of, share, total_of
 from proxy.explain.looking import Turn
 from tests.proxy.explain.building import CHANGED, MASKING, turn
 from tests.proxy.store.records import record
@@ -47,6 +47,15 @@ def test_where_nothing_was_applied_what_waits_is_priced() -> None:
     assert all(rewrite.price for rewrite in rewrites_of(replace(MASKING, steps=steps, tallies=tallies)))
     free = replace(MASKING, arithmetic=Arithmetic())
     assert [rewrite.price for rewrite in rewrites_of(free)] == [None, 0.0, 0.0]
+
+
+def test_what_was_changed_before_its_first_sending_is_in_no_batch() -> None:
+    first = Step("recite", "applied", FIRST_SENDING, -90)
+    waits = tuple(replace(step, verdict="deferred") for step in MASKING.steps)
+    tallies = (Tally("recite", "applied", FIRST_SENDING, 1, -90), Tally("mask", "deferred", "rent", 3, 450))
+    free, *priced = rewrites_of(replace(MASKING, steps=(first, *waits), tallies=tallies))
+    assert free == Rewrite(first)
+    assert all(rewrite.price for rewrite in priced)
 
 
 @pytest.mark.parametrize(

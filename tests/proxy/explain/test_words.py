@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from metrics.loss import Cause
-from policies.core.outcome import Lost
+from policies.core.edits import FIRST_SENDING
+from policies.core.outcome import Lost, Step, Story, Tally
 from proxy.explain import words
 from proxy.explain.figures import total_of
 from proxy.explain.looking import Turn
@@ -54,6 +55,18 @@ def test_what_is_listed_no_more_is_counted() -> None:
     many = replace(MASKING, tallies=(rejected, replace(applied, count=1_002)), replayed=3)
     text = words.turn(turn(story=many), 9)
     assert text.endswith("\nand 1,000 more") and "3 messages went out in the bytes of their first sending" in text
+
+
+def test_a_note_is_shown_with_what_it_adds_and_without_figures_of_a_batch() -> None:
+    story = Story(
+        tokens=1_090,
+        received=1_000,
+        tallies=(Tally("recite", "applied", FIRST_SENDING, 1, -90),),
+        steps=(Step("recite", "applied", FIRST_SENDING, -90, 3),),
+    )
+    text = words.turn(turn(story=story), 9)
+    assert ", about 90 added to it\n" in text
+    assert "1 recite applied: first_sending, -90 tokens\n\nrewrite" in text
 
 
 def test_a_turn_of_which_little_is_known_says_what_it_knows() -> None:
