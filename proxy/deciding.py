@@ -31,10 +31,11 @@ from proxy.archive import Archive
 from proxy.dialects import Count
 from proxy.diverging import breaks, said
 from proxy.errors import StoreError
-from proxy.fresh import Opening, fresh
+from proxy.fresh import fresh
 from proxy.judging import begin_of
 from proxy.lineages import Place
 from proxy.memo import Memo, Turn
+from proxy.opening import Opening
 from proxy.reading import Seen
 from proxy.store import Store
 from proxy.writing import Illegal, original, replays, write

@@ -6,43 +6,10 @@ that acts here is a function of an `Opening` in `SHAPES` or `NOTES`, which ask i
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from policies.core.edits import Placed, merged
-from policies.core.index import Observed
-from policies.core.lineage import Lineage
 from policies.core.notes import Note, placed_notes, tail
-from policies.policy import Policy
-from proxy.dialects import Count
-from proxy.lineages import Place
-from proxy.reading import Seen
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Opening:
-    """One turn, for policies that act before the first sending."""
-
-    seen: Seen
-    place: Place
-    lineage: Lineage
-    policy: Policy
-    begin: int
-    """The first message that was never sent."""
-    count: Count
-
-    @property
-    def new(self) -> tuple[Observed, ...]:
-        """The observations that were never sent, in order."""
-        known = self.seen.trail.index.observations
-        first = len(known)
-        while first and known[first - 1].message >= self.begin:
-            first -= 1
-        return known[first:]
-
-    def text(self, one: Observed) -> str:
-        """An observation, as the model would read it."""
-        return self.seen.dialect.original(self.seen.trail.messages[one.message].raw, one.block.index)
-
+from proxy.opening import Opening
 
 Shapes = Callable[[Opening], Iterable[Placed]]
 Notes = Callable[[Opening], Iterable[Note]]
