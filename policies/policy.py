@@ -11,25 +11,16 @@ from msgspec import Struct
 
 from policies.breakpoints import Breakpoints
 from policies.mask import Mask, MaskForTool
+from policies.shape import Shape, ShapeForTool
 from policies.stabilize import Stabilize
 
 NOT_IN_EFFECT = (
     "stabilize.pin_system",
     "stabilize.pin_tools",
-    "shape",
     "compact",
     "tools",
     "recite",
-    "per_tool.*.shape",
 )
-
-
-class Shape(Struct, frozen=True, forbid_unknown_fields=True):
-    """Change an observation before its first sending."""
-
-    lossless: bool = False
-    repeats: bool = False
-    max_tokens: int | None = None
 
 
 class Compact(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +45,13 @@ class Recite(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = False
 
 
+class Recall(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an agent reads back what was elided."""
+
+    inject: bool = False
+    """Offer the tool `recall` from a conversation's first turn on; Holdfast answers its calls, the agent sees none."""
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits in tokens; null takes the profile's."""
 
@@ -64,7 +62,7 @@ class ForTool(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of one tool."""
 
     mask: MaskForTool = MaskForTool()
-    shape: Shape = Shape()
+    shape: ShapeForTool = ShapeForTool()
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,5 +80,6 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     breakpoints: Breakpoints = Breakpoints()
     tools: Tools = Tools()
     recite: Recite = Recite()
+    recall: Recall = Recall()
     limits: Limits = Limits()
     per_tool: dict[str, ForTool] = {}
