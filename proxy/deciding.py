@@ -91,6 +91,8 @@ class Case:
     now: float
     rewritten: dict[int, bytes]
     """Messages as edited on the turn before; brought up to this turn when the body is written."""
+    offered: bool = False
+    """A tool of Holdfast's own was added to the client's."""
 
 
 def tell(witness: Degraded, what: str, reason: str) -> None:
@@ -264,6 +266,7 @@ def _record(case: Case, decided: Plan) -> Record:
         ledger=decided.ledger,
         last=decided.sent,
         mode=case.mode,
+        offered=case.offered,
         said=said(seen, case.place.parent),
     )
 

@@ -92,6 +92,8 @@ class Record(Struct, frozen=True):
     ledger: Ledger
     last: Sent
     mode: str = "enforce"
+    offered: bool = False
+    """The tools hold one of Holdfast's own, and so on every later turn of the lineage."""
     said: dict[str, bytes] = {}
     """Canonical JSON of "tools", "system" and "parameters", of those in which this turn differs from its parent."""
 
