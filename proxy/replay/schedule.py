@@ -5,7 +5,12 @@ lane is "masked at moment m, and not since"; at each later moment the cheapest l
 lane comes from. Each step of a lane is priced by the offline provider's own cache, so the schedule
 costs when played what it was said to cost. Exact wherever what a moment leaves in the cache does
 not depend on the moments before it: with longest-prefix matching and with token blocks always; with
-markers and whole units but for entries that the cheapest way to a lane has not written.
+markers and whole units but for entries that the cheapest way to a lane has not written. A moment is a
+call at which something becomes maskable, or at which the cache is cold or the agent has broken it.
+
+Where the model binds reasoning to what stands before it, nothing in front of such a block is masked any
+more. Ways to a lane then differ in what they have masked in time: the one is taken that is cheapest with
+what it will cost to read the rest of it to the end.
 
 Rules of this room: pure. It must not know how requests come about.
 """
@@ -13,6 +18,7 @@ Rules of this room: pure. It must not know how requests come about.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from msgspec import Struct
 
@@ -21,7 +27,7 @@ from policies.core.edits import Placed, locate
 from policies.core.lineage import Lineage
 from policies.core.lineage import Sent as Last
 from policies.core.plan import Marker
-from policies.core.profile import Breakpoints, Profile
+from policies.core.profile import MILLION, Breakpoints, Profile
 from policies.core.turn import Turn, facts, option_from
 from policies.core.usage import input_cost, output_cost
 from proxy.replay.cache import Cache, Prompt, serve
@@ -64,8 +70,10 @@ class _Lane:
     moments: tuple[int, ...]
     usd: float
     cache: Cache
+    edits: tuple[Placed, ...]
+    """The masks in force, where they stand."""
     masked: Mapping[int, Edits]
-    """By message: the masks in force."""
+    """The same by message."""
     sent: Sent | None = None
     before: tuple[float, Cache] = field(default=(0.0, ()))
     """Cost and cache ahead of the call that was stepped last."""
@@ -74,12 +82,12 @@ class _Lane:
 def cheapest(offers: Sequence[Offer], profile: Profile, keep_newest: int, variant: Variant) -> Schedule:
     """The best schedule of a session."""
     search = _Search(offers, profile, keep_newest, variant)
-    lanes = [_Lane(-1, (), 0.0, (), {})]
-    for turn, offer in enumerate(offers):
+    lanes = [_Lane(-1, (), 0.0, (), (), {})]
+    for turn in range(len(offers)):
         for lane in lanes:
             search.step(lane, turn)
-        if offer.proposals:
-            lanes.append(search.opened(lanes, turn))
+        if search.moments[turn] and (opened := search.opened(lanes, turn)):
+            lanes.append(opened)
     best = min(lanes, key=lambda lane: (lane.usd, len(lane.moments)))
     return Schedule(best.moments, best.usd)
 
@@ -95,34 +103,61 @@ class _Search:
     """By call: whether blocks stand elsewhere than in the call before, because the agent changed its history."""
     same: list[int] = field(default_factory=list)
     """By call: messages at the front that it takes over from the call before, markers and all."""
+    bound: list[int] = field(default_factory=list)
+    """By call: the last message with reasoning that binds what stands before it, or -1."""
+    moments: list[bool] = field(default_factory=list)
+    """By call: whether it may be one."""
     turns: dict[int, Turn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.moved = [False, *(_moved(*pair) for pair in pairwise(self.offers))]
-        self.same = [0, *(alike(a.received.messages, b.received.messages) for a, b in pairwise(self.offers))]
+        pairs = list(pairwise(self.offers))
+        self.moved = [False, *(_moved(*pair) for pair in pairs)]
+        self.same = [0, *(alike(a.received.messages, b.received.messages) for a, b in pairs)]
+        cold = [False, *(b.now - a.now > self.profile.cache.ttl for a, b in pairs)]
+        self.moments = [bool(o.proposals) or m or c for o, m, c in zip(self.offers, self.moved, cold, strict=False)]
+        binds = self.profile.binds_reasoning != "no"
+        self.bound = [_bound(offer.conversation) if binds else -1 for offer in self.offers]
 
     def step(self, lane: _Lane, turn: int) -> None:
         """One more call without a new mask."""
         lane.before = (lane.usd, lane.cache)
         same = self.same[turn]
         if self.moved[turn]:
-            lane.masked, same = self._masked(lane.moment, turn), 0
+            lane.edits, same = self._located(lane.edits, turn), 0
+            lane.masked = self._by_message(lane.edits, turn)
         lane.sent = self._sent(turn, lane.masked, lane.sent, same)
         usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, ())
         lane.usd += usd
 
-    def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane:
-        """The lane that is masked now, from whichever lane that is cheapest."""
-        masked = self._masked(turn, turn)
-        sent = self._sent(turn, masked, lanes[-1].sent, 0)
-        best: _Lane | None = None
+    def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane | None:
+        """The lane that is masked now, from whichever lane that is best; None where there is nothing to mask."""
+        best, least = None, inf
         for lane in lanes:
-            spent, cache = lane.before
-            usd, after = self._served(turn, cache, sent.prompt, self._markers(lane.moment, turn))
-            if best is None or spent + usd < best.usd:
-                best = _Lane(turn, (*lane.moments, turn), spent + usd, after, masked, sent)
-        assert best is not None
+            new = self._new(lane.moment, turn)
+            if new:
+                found = self._masked(lane, new, turn, best)
+                weight = found.usd + self._ahead(found, turn)
+                best, least = (found, weight) if weight < least else (best, least)
         return best
+
+    def _masked(self, lane: _Lane, new: Sequence[Placed], turn: int, other: _Lane | None) -> _Lane:
+        """The lane that comes from this one. `other`: one from elsewhere; without bound reasoning it holds the same."""
+        if other is None or self.bound[turn] >= 0:
+            edits = (*lane.edits, *new)
+            masked = self._by_message(edits, turn)
+            sent = self._sent(turn, masked, lane.sent, 0)
+        else:
+            assert other.sent is not None
+            edits, masked, sent = other.edits, other.masked, other.sent
+        spent, cache = lane.before
+        usd, after = self._served(turn, cache, sent.prompt, self._markers(new, turn))
+        return _Lane(turn, (*lane.moments, turn), spent + usd, after, edits, masked, sent)
+
+    def _ahead(self, lane: _Lane, turn: int) -> float:
+        """What it costs to read what is sent now on each call that follows."""
+        assert lane.sent is not None
+        left, tokens = len(self.offers) - turn - 1, lane.sent.prompt.total
+        return left * tokens * self.profile.prices_for(tokens).read / MILLION
 
     def _served(self, turn: int, cache: Cache, sent: Prompt, ours: Sequence[Marker]) -> tuple[float, Cache]:
         """Cost of a request with the client's markers and these, and what it leaves."""
@@ -132,19 +167,23 @@ class _Search:
         usage = reported(self.profile, served, offer.output_tokens)
         return input_cost(self.profile, usage) + output_cost(self.profile, usage), after
 
-    def _masked(self, moment: int, turn: int) -> dict[int, Edits]:
-        """What a lane that was masked at `moment` holds masked in this call: of one block, what was proposed last."""
-        found: dict[int, dict[int, str]] = {}
-        for placed in self._proposed(-1, moment, turn):
-            found.setdefault(placed.message + self.offers[turn].lead, {})[placed.block] = placed.edit.text
-        return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
+    def _new(self, since: int, turn: int) -> Sequence[Placed]:
+        """What became maskable behind call `since` and still may be masked, where it stands now."""
+        placed = tuple(each for offer in self.offers[since + 1 : turn + 1] for each in offer.proposals)
+        if any(self.moved[since + 1 : turn + 1]):
+            placed = self._located(placed, turn)
+        bound = self.bound[turn]
+        return placed if bound < 0 else [each for each in placed if each.message > bound]
 
-    def _proposed(self, since: int, moment: int, turn: int) -> Sequence[Placed]:
-        """What became maskable behind `since`, up to `moment`, where it stands in this call."""
-        placed = [each for offer in self.offers[since + 1 : moment + 1] for each in offer.proposals]
-        if not any(self.moved[since + 1 : turn + 1]):
-            return placed
+    def _located(self, placed: Sequence[Placed], turn: int) -> tuple[Placed, ...]:
         return locate(self.offers[turn].conversation.messages, [each.edit for each in placed])
+
+    def _by_message(self, placed: Sequence[Placed], turn: int) -> dict[int, Edits]:
+        """Masks by message of the request; of one block, what was proposed last."""
+        found: dict[int, dict[int, str]] = {}
+        for each in placed:
+            found.setdefault(each.message + self.offers[turn].lead, {})[each.block] = each.edit.text
+        return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
 
     def _sent(self, turn: int, masked: Mapping[int, Edits], before: Sent | None, same: int) -> Sent:
         """The request with these masks. `same`: messages at the front that stand in `before` as they are sent now."""
@@ -163,11 +202,11 @@ class _Search:
         found = self.edited.get(key)
         return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
 
-    def _markers(self, since: int, turn: int) -> tuple[Marker, ...]:
+    def _markers(self, new: Sequence[Placed], turn: int) -> tuple[Marker, ...]:
         """Those that the planner adds to a cut here."""
         if not isinstance(self.profile.cache, Breakpoints):
             return ()
-        first = min(self._proposed(since, turn, turn), key=lambda placed: (placed.message, placed.block))
+        first = min(new, key=lambda placed: (placed.message, placed.block))
         return option_from(self._facts(turn), (first,), 0, 0, self.keep_newest).markers
 
     def _facts(self, turn: int) -> Turn:
@@ -186,6 +225,12 @@ def _marked(sent: Prompt, offer: Offer, ours: Sequence[Marker]) -> Prompt:
     marks = tuple(sorted({*client.marks, *places}))
     long = tuple(sorted({*client.long, *(place for place, lasting in places.items() if lasting)}))
     return Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks, long)
+
+
+def _bound(conversation: Conversation) -> int:
+    """The last message with reasoning that may be bound to what stands before it, or -1."""
+    messages = enumerate(conversation.messages)
+    return max((n for n, message in messages if any(block.bound for block in message.blocks)), default=-1)
 
 
 def _common(last: Offer, offer: Offer) -> int:

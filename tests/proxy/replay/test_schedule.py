@@ -1,8 +1,10 @@
 """The optimum is one: nothing beats it, and played it costs what was calculated."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +19,7 @@ from proxy.replay.session import always, optimum, scheduled, staged, switched
 from proxy.replay.trace import Exchange, Recording, Trace
 from proxy.replay.wire import script
 
-from .sessions import count, marked_profile, policy, profile, trace
+from .sessions import count, marked_profile, observed, policy, profile, trace
 
 SIZES = st.lists(st.sampled_from([5, 80, 150, 400, 900]), min_size=3, max_size=6)
 LIMITED = Breakpoints(minimum=20, lookback=20, ttl=300.0, automatic=True)
@@ -95,3 +97,39 @@ def test_a_session_that_drops_its_own_history_is_solved_as_well() -> None:
     stage, best, moments = solved(Recording("r", "m", tuple(exchanges)), profile(), 10.0, policy(1))
     assert len(stage.steps[4].received.messages) == len(stage.steps[3].received.messages) + 1
     assert best.usd == pytest.approx(brute_force(stage, policy(1), moments))
+
+
+def thinking(sizes: Sequence[int], at: int) -> Trace:
+    """An agent that thinks once, signed, ahead of call `at`; the trace is of Anthropic's format."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "Tidy up."}]
+    for number, tokens in enumerate(sizes):
+        use = {"type": "tool_use", "id": f"t{number}", "name": "read", "input": {"path": f"m{number}.py"}}
+        thought = [{"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmVk"}] if number == at else []
+        messages.append({"role": "assistant", "content": [*thought, use]})
+        result = {"type": "tool_result", "tool_use_id": f"t{number}", "content": observed(number, tokens)}
+        messages.append({"role": "user", "content": [result]})
+    return Trace("t", [*messages, {"role": "assistant", "content": "Done."}], "made-up", format="anthropic")
+
+
+@pytest.mark.parametrize("at", [2, 4])
+def test_where_reasoning_binds_what_stands_before_it_only_legal_masks_are_in_the_schedule(at: int) -> None:
+    known = marked_profile(binds_reasoning="rejects")
+    stage, best, moments = solved(thinking([500] * 7, at), known, 10.0, policy(1))
+    assert moments and best.moments
+    assert best.usd == pytest.approx(cost(stage, policy(1), best.moments))
+    assert best.usd == pytest.approx(brute_force(stage, policy(1), moments), rel=1e-9)
+    free = solved(thinking([500] * 7, at), marked_profile(), 10.0, policy(1))[1]
+    assert free.usd < best.usd
+
+
+def test_a_call_to_a_cold_cache_is_a_moment_although_nothing_became_maskable_there() -> None:
+    session = trace([200, 5, 5, 5, 5, 5])
+    calls = script(session, profile()).calls
+    late = [dataclasses.replace(call, now=call.now + 1000 * (turn >= 4)) for turn, call in enumerate(calls)]
+    made = dataclasses.replace(script(session, profile()), calls=tuple(late))
+    stage = staged(made, profile(), count)
+    every = asyncio.run(through(stage, always(switched(policy(1), on=True))))
+    assert not every[4].applied
+    best = optimum(stage, policy(1), every)
+    assert best.moments == (4,)
+    assert best.usd == pytest.approx(brute_force(stage, policy(1), range(len(calls))), rel=1e-9)
