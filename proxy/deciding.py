@@ -19,8 +19,9 @@ from msgspec.structs import replace
 
 from policies.breakpoints import KEY
 from policies.core.edits import Decision, Edit, Placed, locate
+from policies.core.health import answered
 from policies.core.index import force_of
-from policies.core.lineage import Lineage, Record, with_fresh
+from policies.core.lineage import Lineage, Record, held_after, with_fresh
 from policies.core.plan import Plan
 from policies.core.planner import Terms, plan
 from policies.core.profile import Profile
@@ -33,9 +34,10 @@ from proxy.diverging import breaks, said
 from proxy.errors import StoreError
 from proxy.fresh import fresh
 from proxy.judging import begin_of
-from proxy.lineages import Place
+from proxy.lineages import Place, hashes_of
 from proxy.memo import Memo, Turn
 from proxy.opening import Opening
+from proxy.pinning import Asked, Chosen, unchanged
 from proxy.reading import Seen
 from proxy.store import Store
 from proxy.writing import Illegal, original, replays, write
@@ -82,15 +84,28 @@ class Case:
     """One turn while it is being decided."""
 
     rooms: Rooms
-    seen: Seen
+    asked: Asked
+    """As received."""
+    chosen: Chosen
+    """Under the head that is sent."""
     place: Place
     lineage: Lineage
     policy: Policy
     mode: Mode
-    body: bytes
     now: float
     rewritten: dict[int, bytes]
     """Messages as edited on the turn before; brought up to this turn when the body is written."""
+
+    @property
+    def seen(self) -> Seen:
+        """Under the head that is sent."""
+        return self.chosen.seen
+
+    @property
+    def body(self) -> bytes:
+        """Likewise."""
+        return self.chosen.body
+
     offered: bool = False
     """A tool of Holdfast's own was added to the client's."""
 
@@ -116,8 +131,12 @@ def decide(case: Case, *, new: bool = True) -> Plan:
         )
     mark = new and case.mode != "off" and case.policy.breakpoints.auto
     terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest, mark)
-    seen = case.seen
-    decided = plan(seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first)
+    seen, asked = case.seen, case.asked
+    own = None if seen is asked.seen else (asked.seen.conversation, asked.lineage)
+    decided = plan(
+        seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first, own
+    )
+    decided = replace(decided, heads=case.chosen.heads) if case.chosen.heads else decided
     if new and case.place.retry:
         decided = replace(decided, markers=case.place.retry.markers or decided.markers)
     if new and case.mode == "enforce":
@@ -129,8 +148,11 @@ def decide(case: Case, *, new: bool = True) -> Plan:
 
 def _opening(case: Case) -> Opening:
     seen = case.seen
-    begin = begin_of(seen, case.place, case.lineage)
-    return Opening(seen, case.place, case.lineage, case.policy, begin, case.rooms.counter(seen.profile))
+    # What stands before the newest answer was read by other ways, and reasoning may be bound to it.
+    begin = max(begin_of(seen, case.place, case.lineage), answered(seen.conversation))
+    return Opening(
+        seen, case.place, case.lineage, case.policy, begin, case.rooms.counter(seen.profile), case.chosen.notes
+    )
 
 
 def _with_members(case: Case, decided: Plan) -> Plan:
@@ -146,14 +168,15 @@ def _with_members(case: Case, decided: Plan) -> Plan:
 async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:
     """Make the plan durable and turn it into bytes; give up what cannot be kept, checked or read back."""
     final, body, turn = await _committed(case, decided)
-    if found := breaks(case.seen, case.lineage, case.place.retry or case.place.parent, final):
+    parent = case.place.retry or case.place.parent
+    if found := breaks(case.asked.seen, case.asked.lineage, parent, final, case.lineage.changed):
         final = replace(final, breaks=found)
     return final, body, turn or _remember(case, final)
 
 
 async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | None]:
     if case.mode != "enforce":
-        return decided, case.body, None
+        return decided, case.asked.body, None
     try:
         body = write(case.seen, case.body, decided, case.rewritten)
         if not decided.applied:
@@ -176,14 +199,23 @@ async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | Non
 
 def _without(case: Case) -> tuple[Plan, bytes, Turn | None]:
     """The same turn with nothing new; the original where what is in force is itself the trouble."""
+    if case.chosen.notes:  # without its note another head would keep something from the model
+        case = _as_it_came(case)
     fallback = decide(case, new=False)
     case.rewritten.clear()
     try:
         return fallback, write(case.seen, case.body, fallback, case.rewritten), None
     except Illegal:
         case.rewritten.clear()
+        case = _as_it_came(case)
         none = replace(case.lineage, placed=(), force=None, waiting=())
         return decide(dataclasses.replace(case, lineage=none, mode="off"), new=False), case.body, None
+
+
+def _as_it_came(case: Case) -> Case:
+    """The turn under the client's own head."""
+    chosen = unchanged(case.asked)
+    return dataclasses.replace(case, chosen=chosen, lineage=chosen.lineage)
 
 
 async def _archive(case: Case, decided: Plan) -> None:
@@ -228,7 +260,8 @@ def _remember(case: Case, decided: Plan) -> Turn:
 
 def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...]) -> Turn:
     """The turn as the memo keeps it, so that the next one begins where it ended."""
-    force = case.lineage.force if placed is case.lineage.placed else None
+    force, parent = case.lineage.force if placed is case.lineage.placed else None, case.place.parent
+    received = {**(parent.said if parent else {}), **record.said}
     turn = Turn(
         record,
         placed,
@@ -238,14 +271,15 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
         keys=case.seen.trail.keys,
         rewritten=case.rewritten,
         markers=decided.markers,
-        said={**(case.place.parent.said if case.place.parent else {}), **record.said},
+        said=received,
+        held=held_after(parent.sent_as(case.mode) if parent else {}, received, record.held),
     )
     case.rooms.memo.record(case.seen.tree, case.seen.trail, turn, case.place.parent)
     return turn
 
 
 def _record(case: Case, decided: Plan) -> Record:
-    seen, parent = case.seen, case.place.parent.record if case.place.parent else None
+    seen, parent = case.asked.seen, case.place.parent.record if case.place.parent else None
     head, base, nodes = seen.conversation.head, case.place.common, seen.trail.nodes
     root = parent.root if parent else case.place.key
     return Record(
@@ -258,7 +292,7 @@ def _record(case: Case, decided: Plan) -> Record:
         turn=case.lineage.turn + 1,
         at=case.now,
         model=head.model,
-        head=(head.tools_hash, head.system_hash, head.parameters_hash),
+        head=hashes_of(head),
         base=base,
         count=len(nodes),
         sent=tuple(node.message.raw for node in nodes[base:]),
@@ -268,6 +302,8 @@ def _record(case: Case, decided: Plan) -> Record:
         mode=case.mode,
         offered=case.offered,
         said=said(seen, case.place.parent),
+        held=dict(case.chosen.held),
+        sent_head=hashes_of(case.seen.conversation.head) if case.chosen.held else None,
     )
 
 

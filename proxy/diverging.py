@@ -59,12 +59,16 @@ def prompt_of(dialect: Dialect, segment: str, part: bytes) -> Prompt:
     return replace(head, system=(*head.system, *leads))
 
 
-def breaks(seen: Seen, lineage: Lineage, parent: Turn | None, plan: Plan) -> tuple[Break, ...]:
-    """The first change of each party. Of a cache that time has emptied there is nothing to say."""
+def breaks(seen: Seen, lineage: Lineage, parent: Turn | None, plan: Plan, sent: str | None = None) -> tuple[Break, ...]:
+    """The first change of each party. Of a cache that time has emptied there is nothing to say.
+
+    `sent`: in what the head that is sent differs from the one sent before; None: as the one received does.
+    """
     if parent is None or any(loss.cause == "ttl_expired" for loss in plan.losses):
         return ()
     ours = (_edited(seen, plan, loss.cause) for loss in plan.losses if loss.cause.startswith("policy_"))
-    return tuple(filter(None, (_client(seen, lineage, parent), *ours)))
+    given_up = _given_up(lineage, lineage.changed if sent is None else sent)
+    return tuple(filter(None, (_client(seen, lineage, parent), given_up, *ours)))
 
 
 def _client(seen: Seen, lineage: Lineage, parent: Turn) -> Break | None:
@@ -78,15 +82,21 @@ def _client(seen: Seen, lineage: Lineage, parent: Turn) -> Break | None:
     return Break("history_edited", "client", _in_messages(seen, lineage.common, before, after))
 
 
+def _given_up(lineage: Lineage, sent: str) -> Break | None:
+    """A head that was sent as before for some turns goes out as the client has it, which has not changed now."""
+    if not sent or lineage.changed:
+        return None
+    segment = cast(Segment, sent)
+    return Break(_CHANGED[segment], "stabilize", Difference(segment, 0, "", "changed", "", ""))
+
+
 def _in_head(seen: Seen, segment: Segment, parent: Turn) -> Difference:
     if segment == "model":
         return Difference("model", 0, "", "changed", parent.record.model, seen.conversation.head.model)
     if segment == "parameters" and parent.record.head[2] == seen.conversation.head.parameters_hash:
         return Difference("parameters", 0, "images", "inserted", "", "the first image of the conversation")
     text = parent.said.get(segment)
-    found = text and divergence(
-        prompt_of(seen.dialect, segment, text), _part(segment, getattr(_prompt(seen), segment))
-    )
+    found = text and divergence(prompt_of(seen.dialect, segment, text), _part(segment, getattr(_prompt(seen), segment)))
     return found or Difference(segment, 0, "", "changed", "", "")
 
 

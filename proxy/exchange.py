@@ -23,6 +23,8 @@ from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
 from policies.routes import in_holdout
+from proxy.answering.definition import NAME
+from proxy.answering.offering import offered, with_tool
 from proxy.archive import Archive
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide, tell
 from proxy.dialects import Count, Dialect
@@ -30,6 +32,7 @@ from proxy.errors import DialectError, StoreError
 from proxy.judging import begin_of, health_of
 from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
+from proxy.pinning import Asked, choose
 from proxy.reading import Reader, Seen
 from proxy.reckoning import Reckoned, reckon
 from proxy.resuming import resumed
@@ -59,6 +62,8 @@ class Request:
     """Policy asked for by header: a configured name, "off", or empty."""
     signed: bool = False
     """A signature covers the body: it is measured, never edited, and nothing is remembered of it."""
+    answers: bool = False
+    """The front end can answer calls of tools itself."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,6 +95,10 @@ class Prepared:
     passthrough: str = ""
     """Why nothing could be planned; empty where the request was planned."""
     planned: Planned | None = None
+    answers: frozenset[str] = frozenset()
+    """Tools whose calls Holdfast answers; the agent sees none of them."""
+    further: tuple[Usage, ...] = ()
+    """Of the requests that it made for this, once its answer has passed."""
 
     @property
     def plan(self) -> Plan | None:
@@ -198,17 +207,24 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
         return passed(request, "no_messages")
     policy = context.policy(request, seen.conversation.head.model)
     place = await _place(context, tenant, seen)
-    mode = _mode(policy, place)
+    mode, body, offering = _mode(policy, place), request.body, False
+    if mode == "enforce" and request.answers and offered(seen, place, request.path, policy.recall.inject):
+        body, offering = with_tool(seen, body), True
+        seen = await reader.read(request.dialect, body, request.path)
+        place = await _place(context, tenant, seen)
     place = resumed(seen, place, context.memo, replayed=mode == "enforce" and policy.stabilize.replay)
     lineage = lineage_at(seen, place, tenant, request.session, mode)
-    case = Case(context, seen, place, lineage, policy, mode, request.body, now, _rewritten(seen, place, lineage))
+    asked = Asked(reader, seen, place, lineage, policy, mode, body, request.path, now)
+    chosen = choose(asked, lambda rule: tell(context.witness, "rule", rule))
+    seen, lineage = chosen.seen, chosen.lineage
+    case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), offering)
     decided, body, turn = await commit(case, decide(case))
     begin, again = begin_of(seen, place, lineage), place.retry is not None
     planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, begin, again)
     headers = _headers(turn.record, decided, mode)
     if decided.losses:
         log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
-    return Prepared(request, body, headers, planned=planned)
+    return Prepared(request, body, headers, planned=planned, answers=frozenset({NAME} if offering else ()))
 
 
 def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
@@ -227,11 +243,11 @@ async def _place(context: Context, tenant: bytes, seen: Seen) -> Place:
     except (StoreError, TimeoutError) as error:
         log.warning("the store cannot be read, so only what this process knows counts: %s", error)
         tell(context.witness, "store", "find")
-        return remembered(seen)
+        return remembered(seen, context.memo)
 
 
 def _mode(policy: Policy, place: Place) -> Mode:
-    if policy.mode != "enforce" or policy.holdout == 0.0:
+    if policy.mode != "enforce" or policy.holdout == 0.0 or (place.parent and place.parent.record.offered):
         return policy.mode
     root = place.parent.record.root if place.parent else place.key
     return "shadow" if in_holdout(root.hex(), policy.holdout) else "enforce"
@@ -274,7 +290,8 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
     actual = input_cost(profile, usage) + output_cost(profile, usage)
     sent = planned.mode != "shadow" and status < 400
     reckoned = reckon(planned.plan, profile, usage) if sent else None
-    return Settled(prepared, usage, status, actual, _direct(planned, usage, actual), reckoned)
+    further = sum(input_cost(profile, one) + output_cost(profile, one) for one in prepared.further)
+    return Settled(prepared, usage, status, actual + further, _direct(planned, usage, actual), reckoned)
 
 
 def _direct(planned: Planned, usage: Usage, actual: float) -> float:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable
 from policies.core.edits import Placed, merged
 from policies.core.notes import Note, placed_notes, tail
 from proxy.opening import Opening
+from proxy.reciting import failing, recited
+from proxy.shaping import shaped
 
 Shapes = Callable[[Opening], Iterable[Placed]]
 Notes = Callable[[Opening], Iterable[Note]]
 
-SHAPES: tuple[Shapes, ...] = ()
+SHAPES: tuple[Shapes, ...] = (shaped, failing)
 """Each gives edits of observations that were never sent."""
 
-NOTES: tuple[Notes, ...] = ()
+NOTES: tuple[Notes, ...] = (recited,)
 """Each gives what is to be said at the tail. Asked only where there is a place for it."""
 
 
@@ -28,5 +30,5 @@ def fresh(opening: Opening) -> tuple[Placed, ...]:
         return ()
     shapes = tuple(placed for each in SHAPES for placed in each(opening))
     place = tail(conversation, opening.begin)
-    notes = tuple(note for each in NOTES for note in each(opening)) if place else ()
+    notes = (*opening.due, *(note for each in NOTES for note in each(opening))) if place else ()
     return merged(shapes, placed_notes(conversation.messages, place, notes) if place else ())

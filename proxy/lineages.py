@@ -14,10 +14,10 @@ from itertools import pairwise
 
 from policies.core.conversation import Head, Kind, Message, Role
 from policies.core.edits import Edit, Placed, locate
-from policies.core.lineage import Ledger, Lineage, Record, extend_message, record_key
+from policies.core.lineage import PARTS, Ledger, Lineage, Record, extend_message, held_after, record_key
 from policies.core.profile import Breakpoints
 from proxy.dialects import Count
-from proxy.memo import HeadKey, Memo, Trail, Turn
+from proxy.memo import HeadKey, Memo, Trail, Turn, endings
 from proxy.reading import Seen
 from proxy.store import Store
 
@@ -27,6 +27,8 @@ STORE_PATIENCE = 2.0
 
 # A block of Anthropic's, or a part of Converse's. In a text the quotes are escaped.
 _PICTURE = re.compile(rb'(?<!\\)"(?:type"\s*:\s*"image"|image"\s*:\s*\{)')
+
+Hashes = tuple[bytes, bytes, bytes]
 
 COMPARED = 32
 """Messages of each side that are compared where two requests part."""
@@ -53,16 +55,16 @@ def head_key(head: Head) -> HeadKey:
 
 async def resolve(seen: Seen, tenant: bytes, memo: Memo, store: Store, count: Count) -> Place:
     """Find the lineage. Raises StoreError or TimeoutError where the store was needed and failed."""
-    place = remembered(seen)
+    place = remembered(seen, memo)
     if place.parent is None or _missed(seen.trail.messages[place.common :]):
         await _recall(seen, place.common, tenant, memo, store, count)
-        return remembered(seen)
+        return remembered(seen, memo)
     return place
 
 
-def remembered(seen: Seen) -> Place:
+def remembered(seen: Seen, memo: Memo) -> Place:
     """Where the request stands as far as this process knows."""
-    turn, common = _remembered(seen, head_key(seen.conversation.head)) or (None, 0)
+    turn, common = _remembered(seen, head_key(seen.conversation.head)) or (_by_its_end(seen, memo), 0)
     key = place_key(seen)
     return Place(key, turn, common, seen.trail.nodes[-1].turns.get(key))
 
@@ -91,7 +93,8 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
         last=record.last,
         common=record.count if complete else common,
         complete=complete,
-        changed=_changed(seen.conversation.head, record) or ("parameters" if first_picture(seen, common) else ""),
+        changed=changed(seen.conversation.head, record.model, record.head)
+        or ("parameters" if first_picture(seen, common) else ""),
     )
 
 
@@ -117,6 +120,15 @@ def _remembered(seen: Seen, head: HeadKey) -> tuple[Turn, int] | None:
         if turn is not None:
             return (_rewritten(seen, common, turn, head), common) if _continues(trail, common) else None
     return None
+
+
+def _by_its_end(seen: Seen, memo: Memo) -> Turn | None:
+    """The run whose last answer of a tool this request holds, although its first message is another one now.
+
+    qwen-code and Claude Code tell the date there. Where that run has gone on, this is another that was alike so far.
+    """
+    turns = (memo.ends.get((seen.tree, ending)) for ending in endings(seen.trail.messages))
+    return next((turn for turn in turns if turn is not None and turn.successor is None), None)
 
 
 def _rewritten(seen: Seen, common: int, turn: Turn, head: HeadKey) -> Turn:
@@ -147,13 +159,16 @@ def _continues(trail: Trail, common: int) -> bool:
     return any(node.turns or node.message.role is Role.ASSISTANT for node in trail.nodes[:common])
 
 
-def _changed(head: Head, record: Record) -> str:
-    """The first part of the head that differs from the record's."""
-    if head.model != record.model:
+def hashes_of(head: Head) -> Hashes:
+    """What is compared of a head."""
+    return head.tools_hash, head.system_hash, head.parameters_hash
+
+
+def changed(head: Head, model: str, before: Hashes) -> str:
+    """The first part of the head that differs from what was there before."""
+    if head.model != model:
         return "model"
-    now = (head.tools_hash, head.system_hash, head.parameters_hash)
-    names = ("tools", "system", "parameters")
-    return next((name for name, a, b in zip(names, now, record.head, strict=True) if a != b), "")
+    return next((name for name, a, b in zip(PARTS, hashes_of(head), before, strict=True) if a != b), "")
 
 
 def first_picture(seen: Seen, common: int) -> bool:
@@ -216,8 +231,8 @@ def _attach(seen: Seen, begin: int, end: int, chain: Sequence[Record]) -> None:
     if begin == end:
         return
     record = chain[-1]
-    said = {name: text for link in chain for name, text in link.said.items()}
-    turn = Turn(record, _in_force(seen.trail.messages, chain), record.ledger, stored=True, said=said)
+    said, held = _heads(chain)
+    turn = Turn(record, _in_force(seen.trail.messages, chain), record.ledger, stored=True, said=said, held=held)
     if record.count == end:
         turn.end = seen.trail.nodes[end - 1]
     else:
@@ -237,6 +252,17 @@ def _attach_as_sent(seen: Seen, common: int, chain: Sequence[Record], memo: Memo
         keys = (*seen.trail.keys[:common], *memo.hashes(raws))
         trail = memo.grow(seen.tree, seen.trail.shortened(common), keys, messages)
         _attach(dataclasses.replace(seen, trail=trail), 0, len(keys), chain)
+
+
+def _heads(chain: Sequence[Record]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The head of the last turn of a chain, as received and as sent."""
+    said: dict[str, bytes] = {}
+    held, mode = said, ""
+    for link in chain:
+        before = held if link.mode == mode else said
+        said = {**said, **link.said}
+        held, mode = held_after(before, said, link.held), link.mode
+    return said, held
 
 
 def _messages(chain: Sequence[Record]) -> tuple[bytes, ...]:

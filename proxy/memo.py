@@ -10,11 +10,13 @@ large. Losing them costs time, never an answer: records in the store say the sam
 It must not know what an edit is for, nor any wire format.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import islice, pairwise, repeat
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import xxhash
 from msgspec import Raw
@@ -31,6 +33,9 @@ NODE_OVERHEAD = 1500
 TRAILS = 8
 """Trails kept for each family: a main loop and some subagents."""
 
+ENDING = 8
+"""Messages at the end of a request among which its last answer of a tool is looked for."""
+
 RESPELLED = 2
 """Messages at the end of a trail that the next request may spell otherwise."""
 
@@ -44,7 +49,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, repr=False, weakref_slot=True)
 class Turn:
     """A turn that was planned: its record and what is in force after it."""
 
@@ -66,7 +71,9 @@ class Turn:
     markers: tuple[Marker, ...] = ()
     """Placed for the edits that it added; a retry needs them again."""
     said: Mapping[str, bytes] = field(default_factory=dict)
-    """Canonical JSON of the parts of its head, by name; shared with the turns before as far as it is the same."""
+    """The parts of its head as received, by name; shared with the turns before as far as they are the same."""
+    held: Mapping[str, bytes] = field(default_factory=dict)
+    """The same as sent."""
     end: "Node | None" = None
     """Where its request ended."""
     beyond: tuple[bytes, ...] = ()
@@ -81,6 +88,10 @@ class Turn:
     def edits(self) -> list[Edit]:
         """In force after this turn."""
         return [placed.edit for placed in self.placed]
+
+    def sent_as(self, mode: str) -> Mapping[str, bytes]:
+        """The parts of its head that the provider holds for a turn of this mode: what was only planned was not sent."""
+        return self.held if self.record.mode == mode else self.said
 
     def messages_from(self, common: int, most: int) -> tuple[bytes, ...]:
         """At most so many messages of its request behind the first `common` ones, as far as they are known."""
@@ -199,6 +210,8 @@ class Memo:
     """Heads by everything in the request that is not a message, least recently used first."""
     leads: OrderedDict[tuple[Tree, int], Message] = field(default_factory=OrderedDict)
     """System messages at the front of a list, by fast hash, least recently used first."""
+    ends: WeakValueDictionary[tuple[Tree, bytes], Turn] = field(default_factory=WeakValueDictionary)
+    """The newest turn that ended with an answer of a tool, by `endings`; as long as its family is remembered."""
     size: int = 0
 
     def hash(self, element: Raw | bytes) -> int:
@@ -247,6 +260,8 @@ class Memo:
         """Attach a turn to the end of its way, as the newest of everything on it."""
         turn.end = trail.nodes[-1]
         turn.end.turns[turn.record.key] = turn
+        for ending in islice(endings(trail.messages), 1):
+            self.ends[tree, ending] = turn
         begin = 0
         if parent is not None and parent.head == turn.head:
             parent.successor = turn
@@ -306,6 +321,16 @@ class Memo:
         root.known = {key: node for key, node in root.known.items() if node.prefix != prefix}
         if not root.known:
             self.roots.pop(tree, None)
+
+
+def endings(messages: Sequence[Message]) -> Iterator[bytes]:
+    """What tells each of the last answers of tools from those of any other run, newest first.
+
+    Its content and the id of its call, and the message before it. Calls without an id are known by their tool's name.
+    """
+    for before, message in reversed(list(pairwise(messages[-ENDING:]))):
+        if any(block.kind is Kind.OBSERVATION and block.call_id not in ("", block.tool) for block in message.blocks):
+            yield hashlib.sha256(b"".join(block.hash for one in (before, message) for block in one.blocks)).digest()
 
 
 def bounded(cache: OrderedDict[K, V], key: K, value: V, size: int = 4096) -> V:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from policies.core.index import Observed
 from policies.core.lineage import Lineage
+from policies.core.notes import Note
 from policies.policy import Policy
 from proxy.dialects import Count
 from proxy.lineages import Place
@@ -24,6 +25,8 @@ class Opening:
     begin: int
     """The first message that was never sent."""
     count: Count
+    due: tuple[Note, ...] = ()
+    """Notes that the choice of the head needs; they come first."""
 
     @property
     def new(self) -> tuple[Observed, ...]:

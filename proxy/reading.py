@@ -6,6 +6,7 @@ system prompt does not make another conversation.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from policies.core.lineage import root_hash
 from policies.core.profile import Profile
 from proxy.dialects import Count, Dialect
 from proxy.dialects.slices import Split, split
+from proxy.errors import DialectError
 from proxy.memo import Memo, Trail, Tree, bounded
 
 LARGE = 64_000
@@ -65,6 +67,19 @@ class Reader:
         trail = await _trail(memo, tree, dialect, keys[len(leads) :], cut.elements[len(leads) :], count)
         conversation = Conversation(dialect.name, head, trail.messages)
         return Seen(dialect, cut, len(leads), tree, trail, conversation, profile)
+
+    def with_head(self, seen: Seen, body: bytes, path: str) -> Seen:
+        """The same messages under another head, which a body already has. Raises DialectError."""
+        memo, dialect, count = self.memo, seen.dialect, self.counter(seen.profile)
+        cut = split(body, dialect.list_key)
+        keys = memo.hashes(cut.elements)
+        place = b"%b%b\0%032x" % (seen.tree[0], path.encode(), memo.hash(cut.rest))
+        leads = _leads(memo, seen.tree, dialect, keys, cut.elements, count)
+        head = _head(memo, dialect, cut.rest, path, place + seen.tree[1].encode(), keys, leads, count)
+        before = memo.hashes(seen.cut.elements)
+        if len(leads) != seen.lead or keys[seen.lead :] != before[seen.lead :]:
+            raise DialectError("another_conversation")
+        return dataclasses.replace(seen, cut=cut, conversation=replace(seen.conversation, head=head))
 
 
 def _leads(

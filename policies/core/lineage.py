@@ -6,7 +6,7 @@ must not know where records are kept.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,7 +95,14 @@ class Record(Struct, frozen=True):
     offered: bool = False
     """The tools hold one of Holdfast's own, and so on every later turn of the lineage."""
     said: dict[str, bytes] = {}
-    """Canonical JSON of "tools", "system" and "parameters", of those in which this turn differs from its parent."""
+    """"tools" and "system" as received, each as a request that has nothing else, and canonical "parameters".
+
+    Only those in which this turn differs from its parent. Empty bytes: too large to be kept. Older records hold
+    canonical values of all three."""
+    held: dict[str, bytes] = {}
+    """Those of the three that were sent otherwise than received: empty bytes where as the parent sent them."""
+    sent_head: tuple[bytes, bytes, bytes] | None = None
+    """The hashes of `head` as sent; None: as received."""
 
 
 class Lineage(Struct, frozen=True):
@@ -124,6 +131,15 @@ class Lineage(Struct, frozen=True):
 def with_fresh(lineage: Lineage, fresh: Sequence[Placed]) -> Lineage:
     """The lineage with edits of blocks that were never sent already in force."""
     return replace(lineage, placed=merged(lineage.placed, fresh), force=None) if fresh else lineage
+
+
+PARTS = ("tools", "system", "parameters")
+"""Of a head, in the order of their hashes."""
+
+
+def held_after(before: Mapping[str, bytes], said: Mapping[str, bytes], held: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The parts of a head as sent. `before`: as the parent sent them. `said`: as received. `held`: of the record."""
+    return {name: (held[name] or before.get(name, b"")) if name in held else said.get(name, b"") for name in PARTS}
 
 
 def root_hash(tenant: bytes, dialect: str, upstream: str) -> PrefixHash:

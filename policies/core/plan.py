@@ -23,6 +23,7 @@ Cause = Literal[
     "policy_mask",
     "below_minimum",
     "lookback_exceeded",
+    "turn_boundary",
 ]
 
 

@@ -38,7 +38,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from policies.core.conversation import Conversation
-from policies.core.edits import Anchor, Arithmetic, Decision, Placed, merged
+from policies.core.edits import FIRST_SENDING, Anchor, Arithmetic, Decision, Placed, merged
 from policies.core.index import Index
 from policies.core.lineage import Ledger, Lineage, Sent, with_fresh
 from policies.core.markers import chances, counted, marks
@@ -90,6 +90,8 @@ class _Case(Struct, frozen=True):
     """All that a decision rests on."""
 
     turn: Turn
+    client: Turn
+    """The same turn without anything of ours."""
     lineage: Lineage
     proposals: Sequence[Placed]
     legal: int
@@ -119,27 +121,30 @@ def plan(
     terms: Terms,
     index: Index | None = None,
     fresh: Sequence[Placed] = (),
+    own: tuple[Conversation, Lineage] | None = None,
 ) -> Plan:
     """Decide on every proposal (oldest first). `now`: seconds since the epoch at the request's start.
 
     `index`: of the conversation's messages, where one is at hand. `fresh`: edits of blocks that were never sent.
-    They cost no cache, so they are applied at once, and the proposals count from what they leave.
+    They cost no cache, so they are applied at once, and the proposals count from what they leave. `own`: the request
+    and its past as the client has them, where another head is sent than the client's.
     """
     lineage = with_fresh(lineage, fresh)
     turn = facts(conversation, lineage, profile, now, index)
     legal = first_legal(turn, proposals)
-    ledger, direct = _rents(lineage.ledger, proposals), direct_usd(turn)
+    client = facts(*own, profile, now, index) if own else turn
+    ledger, direct = _rents(lineage.ledger, proposals), direct_usd(client)
     if terms.mark and isinstance(profile.cache, Breakpoints):
         ledger = counted(ledger, lineage, profile.cache, now)
         turn = _marked(turn, lineage, ledger, direct)
     removed = (*accumulate((placed.edit.removes for placed in reversed(proposals)), initial=0),)[::-1]
-    case = _Case(turn, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms, removed)
+    case = _Case(turn, client, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms, removed)
     keep = case.take(len(proposals))
     chosen, reason = _choose(case, keep)
     answer = _answer(case, keep, chosen, reason, now)
     if not fresh:
         return answer
-    first = (Decision(placed.edit, "applied", "first_sending") for placed in fresh)
+    first = (Decision(placed.edit, "applied", FIRST_SENDING) for placed in fresh)
     return replace(answer, decisions=(*first, *answer.decisions))
 
 
@@ -236,7 +241,7 @@ def _rent_usd(turn: Turn, tokens: int) -> float:
 
 def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) -> Plan:
     """The plan of a chosen option."""
-    turn, ledger = case.turn, case.ledger
+    ledger = case.ledger
     taken = case.proposals[chosen.first :]
     losses = _losses(case, keep, chosen)
     return Plan(
@@ -257,23 +262,24 @@ def _answer(case: _Case, keep: Option, chosen: Option, reason: str, now: float) 
             markers_usd=ledger.markers_usd + case.unedited - case.direct,
             rents=ledger.rents[: chosen.first],
         ),
-        sent=_sent(turn, chosen, taken, now),
+        sent=_sent(case, chosen, taken, now),
     )
 
 
-def _sent(turn: Turn, chosen: Option, taken: Sequence[Placed], now: float) -> Sent:
+def _sent(case: _Case, chosen: Option, taken: Sequence[Placed], now: float) -> Sent:
     """What the provider holds once this request has been served."""
-    before = turn.cache.sent or Sent(now, 0, 0)
+    turn, client = case.turn, case.client
+    before, theirs = (each.cache.sent or Sent(now, 0, 0) for each in (turn, client))
     ours, marks = (tuple(marker.prefix for marker in each) for each in (chosen.markers, turn.marks))
     entries = kept(before.entries, chosen.intact, (*turn.ends, *ours))
-    bare = kept(own_entries(before), turn.cache.intact, turn.ends)
+    bare = kept(own_entries(theirs), client.cache.intact, client.ends)
     long = _long(before.long, before.entries, chosen.intact, long_ends(turn, chosen.markers))
     known = before.long if before.unedited_long is None else before.unedited_long
     unedited_long = _long(known, unedited_entries(before), turn.cache.intact, long_ends(turn, turn.marks))
     return Sent(
         now,
         chosen.total,
-        turn.received,
+        client.received,
         _written(turn, taken, entries),
         entries,
         explicit=kept(before.explicit, chosen.intact, ours),

@@ -11,6 +11,8 @@ from typing import Protocol
 from policies.core.conversation import Head, Message
 from policies.core.divergence import Prompt
 from policies.core.usage import Usage
+from proxy.dialects.head_bytes import HeadFields
+from proxy.dialects.slices import Split
 
 Count = Callable[[str], int]
 """Estimated tokens of a text."""
@@ -63,6 +65,17 @@ class Dialect(Protocol):
         """Whether a message is one that was sent before, but for what a client loses when it resumes a session.
 
         Sending the earlier one in its place then says the same to the model that it was sent to."""
+        ...
+
+    def cut_head(self, cut: Split, lead: int) -> dict[str, bytes]:
+        """The bytes of "tools" and "system", each as a request that has nothing else. Raises DialectError.
+
+        `lead`: system messages at the front of the list."""
+        ...
+
+    @property
+    def fields(self) -> HeadFields:
+        """Where tools and system stand."""
         ...
 
     def original(self, raw: bytes, index: int) -> str:

@@ -17,6 +17,7 @@ from policies.core.conversation import Kind, Role
 from policies.core.usage import Usage
 from proxy.dialects.canonical import canonical
 from proxy.dialects.failures import failed
+from proxy.dialects.head_bytes import HeadFields
 from proxy.dialects.heads import Layout, read_head, read_prompt
 from proxy.dialects.parts import (
     CALL_TOKENS,
@@ -220,6 +221,7 @@ GEMINI = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
+    fields=HeadFields(_LAYOUT.tools, _LAYOUT.system),
     source=_SOURCE,
     error=_error,
     message_tokens=2,

@@ -11,6 +11,7 @@ import msgspec
 
 from policies.core.conversation import Role
 from policies.core.usage import Usage
+from proxy.dialects.head_bytes import HeadFields
 from proxy.dialects.heads import Fields, Layout, read_head, read_prompt
 from proxy.dialects.openai_chat import OPENAI_IMAGE_TOKENS, openai_error
 from proxy.dialects.parts import (
@@ -174,6 +175,7 @@ _LAYOUT = Layout(
         "cache_salt",
     ),
     max_output=("max_output_tokens",),
+    reasoning="reasoning.context",
     stand_down=_stand_down,
     also=(*_MANAGED, "truncation"),
 )
@@ -205,6 +207,7 @@ OPENAI_RESPONSES = View(
     parts=_parts,
     heading=partial(read_head, _LAYOUT),
     prompting=partial(read_prompt, _LAYOUT),
+    fields=HeadFields(_LAYOUT.tools, _LAYOUT.system),
     source=_SOURCE,
     error=openai_error,
     message_tokens=3,
