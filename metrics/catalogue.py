@@ -122,6 +122,13 @@ STORE_ERRORS = Metric(
     ("operation", "backend"),
 )
 ARCHIVE_BYTES = Metric("holdfast_archive_bytes", "level", "Size of the archived originals, as kept", ("backend",))
+RECALLS = Metric("holdfast_recalls_total", "counter", "Originals that were read back, by the way it was done", ("via",))
+OWN_CALLS = Metric(
+    "holdfast_own_calls_total",
+    "counter",
+    "Calls of tools that Holdfast answers inside a response, by what became of them",
+    ("outcome",),
+)
 SOCKETS = Metric(
     "holdfast_websocket_ends_total", "counter", "Relayed WebSockets that ended, by why", ("upstream", "end")
 )
@@ -131,5 +138,6 @@ BUILD_INFO = Metric("holdfast_build_info", "level", "Always 1; the labels say wh
 CATALOGUE: tuple[Metric, ...] = (
     *(REQUESTS, INPUT_TOKENS, OUTPUT_TOKENS, CACHE_ACHIEVABLE, CACHE_LOST, COST, EDITS, REMOVED_TOKENS),
     *(CONTEXT_TOKENS, CONTEXT_FILL, CONTEXT_HEALTH, OVERHEAD, UPSTREAM, FIRST_BYTE, PASSTHROUGH, UNMEASURED),
-    *(RULE_VIOLATIONS, ESTIMATE_ERROR, STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, SOCKETS, INFLIGHT, BUILD_INFO),
+    *(RULE_VIOLATIONS, ESTIMATE_ERROR, STORE_SECONDS, STORE_ERRORS, ARCHIVE_BYTES, RECALLS, OWN_CALLS, SOCKETS),
+    *(INFLIGHT, BUILD_INFO),
 )

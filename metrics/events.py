@@ -274,6 +274,28 @@ class ArchiveSized:
         yield Move(catalogue.ARCHIVE_BYTES, (self.backend,), self.size)
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """An original was read back."""
+
+    MOVES: ClassVar = (catalogue.RECALLS,)
+    via: str
+
+    def moves(self) -> Moves:
+        yield Move(catalogue.RECALLS, (self.via,), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """A tool was called that Holdfast answers itself: what became of that."""
+
+    MOVES: ClassVar = (catalogue.OWN_CALLS,)
+    outcome: str
+
+    def moves(self) -> Moves:
+        yield Move(catalogue.OWN_CALLS, (self.outcome,), 1)
+
+
 Event = (
     Begun
     | Ended
@@ -293,6 +315,8 @@ Event = (
     | StoreUsed
     | StoreFailed
     | ArchiveSized
+    | Recalled
+    | OwnCall
 )
 
 

@@ -32,6 +32,8 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
         *("agent", "upstream", "agent_lost", "upstream_lost"),
         *("silent", "stalled", "idle", "drained", "fault"),
     ),
+    "via": ("tool", "mcp", "http", "cli", "file"),
+    "outcome": ("recalled", "withdrawn", "beside", "too_many", "failed", "refused", "unreadable"),
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
         *("find", "chain", "tip", "put", "put_outcome", "prune"),

@@ -69,6 +69,8 @@ def accounted(settled: Settled) -> Iterator[Event]:
     yield from _sizes(traffic, planned)
     yield from _health(traffic, settled)
     yield from _measured(traffic, settled.usage, _sent(planned))
+    for further in settled.prepared.further:
+        yield from _measured(traffic, further, None)
     if settled.reckoned is not None:
         yield from _cache(traffic, settled.reckoned)
     if settled.actual is not None and settled.direct is not None and planned.seen.profile.unit == "usd":

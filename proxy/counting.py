@@ -6,7 +6,7 @@ sent. It must not know metrics' names, nor how they are kept.
 
 from collections.abc import Callable
 
-from metrics.events import Begun, Ended, Event, Relayed, SocketClosed, Spent
+from metrics.events import Begun, Ended, Event, OwnCall, Recalled, Relayed, SocketClosed, Spent
 from metrics.labels import Traffic
 from proxy.exchange import Prepared
 from proxy.observer import Answered
@@ -36,6 +36,11 @@ class Counting:
 
     def settled(self, prepared: Prepared, seconds: float) -> None:
         self._emit(Spent(traffic_of(prepared), "settle", seconds))
+
+    def called(self, prepared: Prepared, outcome: str) -> None:
+        self._emit(OwnCall(outcome))
+        if outcome == "recalled":
+            self._emit(Recalled("tool"))
 
     def closed(self, upstream: str, cause: str) -> None:
         self._emit(SocketClosed(upstream, cause))

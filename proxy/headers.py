@@ -86,6 +86,11 @@ def with_length(headers: Sequence[Pair], length: int) -> tuple[Pair, ...]:
     return tuple((key, stated[1]) if key.lower() == b"content-length" else (key, value) for key, value in headers)
 
 
+def for_reading(headers: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Headers of a request whose answer is looked into on its way: it comes in no content coding."""
+    return (*(pair for pair in headers if pair[0].lower() != b"accept-encoding"), (b"accept-encoding", b"identity"))
+
+
 def for_edited(headers: Sequence[Pair], length: int) -> tuple[Pair, ...]:
     """Headers of a request whose body was edited: sent decoded, with its own length."""
     dropped = BODY_DIGESTS | {b"content-encoding"}

@@ -51,6 +51,10 @@ class Observer(Protocol):
         """What follows an answer took this long."""
         ...
 
+    def called(self, prepared: Prepared, outcome: str) -> None:
+        """A tool was called that Holdfast answers; what became of that, as a short fixed word."""
+        ...
+
     def closed(self, upstream: str, cause: str) -> None:
         """A WebSocket that was relayed is over; why, as a short fixed word."""
         ...
@@ -67,6 +71,9 @@ class Unobserved:
         pass
 
     def settled(self, prepared: Prepared, seconds: float) -> None:
+        pass
+
+    def called(self, prepared: Prepared, outcome: str) -> None:
         pass
 
     def closed(self, upstream: str, cause: str) -> None:

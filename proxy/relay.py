@@ -7,8 +7,10 @@ answer ends unfinished: a broken answer never looks complete. It must not know d
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx
 
@@ -27,6 +29,17 @@ CLIENT_CLOSED = 499
 OpenTap = Callable[[int, Sequence[Pair]], Tap]
 Extra = Callable[[int], Sequence[Pair]]
 """Our own headers for an answer with this status."""
+
+
+class Editor(Protocol):
+    """Changes an answer on its way."""
+
+    def relayed(self, chunks: AsyncIterable[bytes], tap: Tap) -> AsyncGenerator[bytes, None]:
+        """What the agent gets; empty where there is nothing to send yet. The tap gets what came."""
+        ...
+
+
+OpenEditor = Callable[[int, Sequence[Pair]], Editor | None]
 
 
 @dataclass(slots=True)
@@ -52,6 +65,7 @@ async def relay(
     extra: Extra,
     open_tap: OpenTap,
     answer: Answer,
+    open_editor: OpenEditor | None = None,
 ) -> None:
     """Within `deadline`. Raises UpstreamError where nothing has been answered yet."""
     timeouts, time = pool.upstream.timeouts, asyncio.get_running_loop().time
@@ -64,9 +78,15 @@ async def relay(
         headers = response.headers.raw
         answer.streamed = first(headers, b"content-type").startswith(STREAMS)
         answer.tap = open_tap(response.status_code, headers)
-        await _start(response, headers, downstream, extra(response.status_code))
+        editor = open_editor(response.status_code, headers) if open_editor else None
+        await _start(response, _unsized(headers) if editor else headers, downstream, extra(response.status_code))
         answer.head_sent = time()
-        await _body(response, downstream, deadline, timeouts.idle, answer)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        if editor is None:
+            await _body(response.stream, answer.tap, downstream, deadline, timeouts.idle, answer)
+        else:
+            async with aclosing(editor.relayed(response.stream, answer.tap)) as chunks:
+                await _body(chunks, Silent(), downstream, deadline, timeouts.idle, answer)
     finally:
         await response.aclose()
 
@@ -103,16 +123,21 @@ def _framed(response: httpx.Response, headers: tuple[Pair, ...]) -> tuple[Pair, 
     return tuple(pair for pair in headers if pair[0].lower() != b"content-length")
 
 
+def _unsized(headers: list[Pair]) -> list[Pair]:
+    """Without a length that the edited answer need not have."""
+    return [pair for pair in headers if pair[0].lower() != b"content-length"]
+
+
 async def _body(
-    response: httpx.Response, downstream: Downstream, deadline: Deadline, idle: float, answer: Answer
+    chunks: AsyncIterable[bytes], tap: Tap, downstream: Downstream, deadline: Deadline, idle: float, answer: Answer
 ) -> None:
-    assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
         deadline.allow(idle, Cause.IDLE)
-        async for chunk in response.stream:
-            await downstream.write(chunk)
+        async for chunk in chunks:
+            if chunk:
+                await downstream.write(chunk)
             deadline.allow(idle, Cause.IDLE)
-            answer.tap.feed(chunk)
+            tap.feed(chunk)
     except httpx.TransportError as error:
         answer.failure = "truncated"
         log.warning("the answer of an upstream broke off: %s", error)

@@ -8,17 +8,19 @@ module but what starts the server.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+import httpx
 from starlette.types import Receive, Scope, Send
 
 from proxy import exchange, identity, mistakes
+from proxy.answering.opening import Opening
 from proxy.deadline import Cause, Deadline, Expired
 from proxy.dialects import Dialect
 from proxy.downstream import Downstream, Gone, TooLong
 from proxy.errors import UpstreamError
-from proxy.headers import Pair, first, for_edited, request_headers, with_length
+from proxy.headers import Pair, first, for_edited, for_reading, request_headers, with_length
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits, has_body, refusal, stated_length
 from proxy.observer import Answered, Observer, Unobserved
@@ -48,6 +50,8 @@ class Passage:
     sent_up: float | None = None
     prepared: exchange.Prepared | None = None
     answer: Answer = field(default_factory=Answer)
+    opening: Opening | None = None
+    """Where Holdfast answers calls in it."""
 
 
 class ReverseProxy:
@@ -133,7 +137,18 @@ class ReverseProxy:
             def tap(status: int, headers: Sequence[Pair]) -> Tap:
                 return self._turns.tap(passage.dialect, status, headers)
 
-            await relay(pool, outgoing, downstream, deadline, partial(self._extra, passage), tap, passage.answer)
+            opening = passage.opening = self._opening(passage, pool, outgoing)
+            extra = partial(self._extra, passage)
+            await relay(pool, outgoing, downstream, deadline, extra, tap, passage.answer, opening)
+
+    def _opening(self, passage: Passage, pool: Pool, outgoing: Outgoing) -> Opening | None:
+        """With further requests going where the first one went."""
+
+        async def ask(body: bytes) -> httpx.Response:
+            headers = with_length(outgoing.headers, len(body))
+            return await pool.send(replace(outgoing, headers=headers, body=WholeBody(body)))
+
+        return self._turns.opening(passage.prepared, ask) if passage.prepared else None
 
     def _extra(self, passage: Passage, status: int) -> tuple[Pair, ...]:
         """What was done, and what may be wrong with the client's set-up where the provider says no."""
@@ -175,13 +190,14 @@ class ReverseProxy:
             # INVARIANT: TRANSPARENT - not edited, so the very bytes that came, still encoded
             return Outgoing(downstream.method, route.target, with_length(headers, len(wire)), WholeBody(wire))
         body = prepared.body
+        headers = for_reading(headers) if prepared.answers else headers
         return Outgoing(downstream.method, route.target, for_edited(headers, len(body)), WholeBody(body))
 
     async def _prepared(self, passage: Passage, wire: bytes) -> exchange.Prepared:
         assert passage.dialect is not None
         route, downstream = passage.route, passage.downstream
         upstream, shared = route.upstream.name, route.upstream.tenant == "upstream"
-        asked = Asked(upstream, passage.dialect, route.path, downstream.query, downstream.headers, shared)
+        asked = Asked(upstream, passage.dialect, route.path, downstream.query, downstream.headers, shared, True)
         return await self._turns.prepared(asked, wire)
 
     async def _expired(self, passage: Passage, cause: Cause) -> None:
@@ -199,7 +215,8 @@ class ReverseProxy:
     def _account(self, passage: Passage) -> None:
         status = passage.answer.status or CLIENT_CLOSED
         if prepared := passage.prepared:
-            self._turns.over(prepared, passage.answer.tap, status)
+            rounds = passage.opening.rounds if passage.opening else None
+            self._turns.over(prepared, passage.answer.tap, status, rounds.usages if rounds else ())
         self._observer.answered(_answered(passage, status, _now()))
 
     async def _refuse(

@@ -8,11 +8,14 @@ arguments. It must not know Starlette, mitmproxy, connections or streams.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from policies.core.usage import Usage
 from proxy import exchange, identity
+from proxy.answering.opening import Opening
+from proxy.answering.rounds import Ask
 from proxy.dialects import Dialect
 from proxy.encodings import decode
 from proxy.errors import DialectError
@@ -51,6 +54,8 @@ class Asked:
     headers: Sequence[Pair]
     shared: bool = False
     """Whether all who use this upstream are one tenant."""
+    answers: bool = False
+    """Whether its answer may be continued by further requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,24 @@ class Turns:
         """For an answer with this head."""
         return open_tap(dialect, status, headers, self.limits.answer_bytes) if dialect else Silent()
 
-    def over(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
-        """The answer has passed: account for it, off its path."""
+    def opening(self, prepared: exchange.Prepared, ask: Ask) -> Opening | None:
+        """For an answer in which Holdfast answers calls itself. `ask` sends a further request."""
+        if not prepared.answers or prepared.planned is None:
+            return None
+        return Opening(
+            names=prepared.answers,
+            dialect=prepared.request.dialect,
+            body=prepared.body,
+            tenant=prepared.planned.tenant,
+            archive=self.context.archive,
+            ask=ask,
+            tap=partial(self.tap, prepared.request.dialect),
+            told=partial(self.observer.called, prepared),
+        )
+
+    def over(self, prepared: exchange.Prepared, tap: Tap, status: int, further: Sequence[Usage] = ()) -> None:
+        """The answer has passed: account for it, off its path. `further`: of the requests that it took besides."""
+        prepared = replace(prepared, further=tuple(further)) if further else prepared
         self.lifecycle.hold(self.settled(prepared, tap, status), "settle")
 
     async def settled(self, prepared: exchange.Prepared, tap: Tap, status: int) -> None:
@@ -114,4 +135,5 @@ def request_of(asked: Asked, body: bytes) -> exchange.Request:
         agent=identity.agent(asked.headers),
         policy=identity.policy(asked.headers),
         signed=identity.signed(asked.headers, asked.query),
+        answers=asked.answers,
     )

@@ -34,6 +34,8 @@ PROMISED = {
     "holdfast_store_operations_seconds": ("histogram", ("operation", "backend")),
     "holdfast_store_errors_total": ("counter", ("operation", "backend")),
     "holdfast_archive_bytes": ("gauge", ("backend",)),
+    "holdfast_recalls_total": ("counter", ("via",)),
+    "holdfast_own_calls_total": ("counter", ("outcome",)),
     "holdfast_websocket_ends_total": ("counter", ("upstream", "end")),
     "holdfast_inflight_requests": ("gauge", ("upstream",)),
     "holdfast_build_info": ("gauge", ("version", "python")),

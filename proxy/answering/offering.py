@@ -1,0 +1,61 @@
+"""Whether a request gets the tool `recall`, and where it stands.
+
+Rules of this room: decided at the first turn of a lineage and never changed, so that the provider's cache holds: a
+conversation first met with a past never gets it. It stands last among the tools, spliced in; no byte of the client's
+moves otherwise. It must not know why a policy wants it.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from policies.core.conversation import Head, Role
+from proxy.answering.definition import DEFINITIONS, NAME
+from proxy.dialects.slices import find_value
+from proxy.lineages import Place
+from proxy.reading import Seen
+
+_AUTO = (b'"auto"', b'{"type":"auto"}')
+
+
+class _Choices(Struct, frozen=True):
+    """What in a request may stand against a further tool."""
+
+    tool_choice: Raw = Raw(b"null")
+    n: int | None = None
+
+
+def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
+    """Whether this request has the tool. `wanted`: the policy asks for it."""
+    head, turn = seen.conversation.head, place.retry or place.parent
+    if not _fits(seen, head, path):
+        return False
+    if turn is not None and turn.record.offered:
+        return True
+    begins = turn is None or turn.record.head[0] != head.tools_hash
+    past = any(message.role is Role.ASSISTANT for message in seen.conversation.messages)
+    return wanted and begins and not past and _free(seen.cut.rest)
+
+
+def with_tool(seen: Seen, body: bytes) -> bytes:
+    """The body with the tool behind the client's own. Raises DialectError."""
+    cut = seen.cut
+    _, end = find_value(cut.rest, ("tools",))
+    end -= 1
+    at = end if end < cut.begin else end + len(body) - len(cut.rest)
+    return b"%b,%b%b" % (body[:at], DEFINITIONS[seen.dialect.name], body[at:])
+
+
+def _fits(seen: Seen, head: Head, path: str) -> bool:
+    """The client has tools, none of this name, and its history is its own to keep."""
+    known = seen.dialect.name in DEFINITIONS and "/model/" not in path  # Bedrock's streams are no events that we read
+    return known and head.tools > 0 and not head.stand_down and all(name != NAME for name, _ in head.definitions)
+
+
+def _free(rest: bytes) -> bool:
+    """The model may choose any tool, and gives one answer."""
+    try:
+        choices = msgspec.json.decode(rest, type=_Choices)
+    except msgspec.DecodeError:
+        return False
+    chosen = bytes(choices.tool_choice).replace(b" ", b"")
+    return chosen in (b"null", *_AUTO) and choices.n in (None, 1)
