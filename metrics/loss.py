@@ -30,13 +30,23 @@ class Cause(StrEnum):
     POLICY_STABILIZE = "policy_stabilize"
     BELOW_MINIMUM = "below_minimum"
     LOOKBACK_EXCEEDED = "lookback_exceeded"
+    TURN_BOUNDARY = "turn_boundary"
     PROVIDER_UNEXPLAINED = "provider_unexplained"
+
+
+_OF_THE_CACHE = (
+    Cause.TTL_EXPIRED,
+    Cause.BELOW_MINIMUM,
+    Cause.LOOKBACK_EXCEEDED,
+    Cause.TURN_BOUNDARY,
+    Cause.PROVIDER_UNEXPLAINED,
+)
 
 
 def usual_party(cause: Cause) -> Party:
     """Whose doing a cause is where nothing else is known: the request's is the client's, the cache's the provider's."""
     if cause in (Cause.POLICY_MASK, Cause.POLICY_COMPACT, Cause.POLICY_STABILIZE):
         return Party.POLICY
-    if cause in (Cause.TTL_EXPIRED, Cause.BELOW_MINIMUM, Cause.LOOKBACK_EXCEEDED, Cause.PROVIDER_UNEXPLAINED):
+    if cause in _OF_THE_CACHE:
         return Party.PROVIDER
     return Party.CLIENT

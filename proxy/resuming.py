@@ -23,7 +23,7 @@ def resumed(seen: Seen, place: Place, memo: Memo, *, replayed: bool) -> Place:
         return place
     seen.trail = memo.taken_for(seen.tree, seen.trail, place.common, lost)
     seen.conversation = replace(seen.conversation, messages=seen.trail.messages)
-    return remembered(seen)
+    return remembered(seen, memo)
 
 
 def _restated(seen: Seen, place: Place) -> list[Node]:

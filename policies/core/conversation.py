@@ -6,7 +6,7 @@ count. It must not know any wire format; dialects make these values.
 """
 
 from enum import Enum
-from typing import NewType
+from typing import Literal, NewType
 
 from msgspec import Struct
 
@@ -127,6 +127,8 @@ class Head(Struct, frozen=True):
     """Fields of the request that choose a cache or a server that holds one: "prompt_cache_key", "cache_salt"."""
     stream: bool = False
     max_output: int | None = None
+    reasoning: Literal["", "current_turn", "all_turns"] = ""
+    """Whose reasoning the request asks to show the model; empty: as the model does by itself."""
     stand_down: str = ""
     """Why the history must be left alone although it can be read: the client or the server manages it."""
 

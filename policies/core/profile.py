@@ -113,6 +113,8 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """Reported tokens for each token that `tokenizer` counts, before calibration."""
     binds_reasoning: Literal["no", "rejects", "drops"] = "no"
     """What happens to a returned reasoning block when something before it was edited."""
+    drops_reasoning: tuple[str, ...] = ()
+    """Dialects in which the model no longer sees the reasoning of a turn once the user has spoken again."""
     native: tuple[str, ...] = ()
     """Editing and compaction that the provider offers: "clear_tool_uses", "compaction", "compact"."""
     takes_cache_key: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from policies.core.conversation import Conversation, Role
+from policies.core.conversation import Conversation, Kind, Role
 from policies.core.edits import Placed
 from policies.core.index import Force, Index, force_of
 from policies.core.lineage import Lineage, Sent
@@ -88,7 +88,7 @@ def facts(
     force = lineage.force or force_of(lineage.placed)
     received = conversation.head.tokens + index.tokens[-1]
     ends = boundaries(profile.cache, conversation, index)
-    cache = _cache(conversation, lineage, profile, now, ends)
+    cache = _shown(conversation, profile, _cache(conversation, lineage, profile, now, ends))
     long = lasting(conversation, index)
     return Turn(conversation, index, force, profile, cache, received, received - force.total, ends, long)
 
@@ -114,6 +114,22 @@ def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: 
             return Cache(sent, lineage.common, "ttl_expired")
         case _:
             return Cache(sent, lineage.common, None if lineage.complete else "history_edited")
+
+
+def _shown(conversation: Conversation, profile: Profile, cache: Cache) -> Cache:
+    """What is left where the user has spoken again, and the model no longer sees its reasoning of the turn before.
+
+    OpenAI, `reasoning.context` of openai 3.54.0: "all_turns" from GPT-5.6, "current_turn" before, if not asked for.
+    """
+    asked, messages = conversation.head.reasoning, conversation.messages
+    drops = asked == "current_turn" or (not asked and conversation.dialect in profile.drops_reasoning)
+    spoken = any(message.role is Role.USER for message in messages[cache.intact :])
+    if not drops or not spoken or cache.sent is None:
+        return cache
+    begun = next((i for i in range(cache.intact - 1, -1, -1) if messages[i].role is Role.USER), 0)
+    over = (i for i in range(begun, cache.intact) if any(b.kind is Kind.REASONING for b in messages[i].blocks))
+    left = next(over, cache.intact)
+    return cache if left == cache.intact else Cache(cache.sent, left, cache.cause or "turn_boundary")
 
 
 def _unseen(conversation: Conversation, now: float, ends: Sequence[int]) -> Cache:

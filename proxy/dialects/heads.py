@@ -6,6 +6,7 @@ A field that has no canonical form is known by its bytes, so reading is total.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -57,11 +58,13 @@ class Layout(Struct, frozen=True):
     streams: Callable[[str], bool] = lambda path: False
     """Whether the path alone asks for a stream."""
 
+    reasoning: str = ""
+    """Whose reasoning is shown to the model."""
     ending: Callable[[Fields], Path | None] = lambda fields: None
     """The value behind which tools and system end, if it may carry a cache marker."""
 
     def top_level(self) -> set[str]:
-        dotted = (*self.tools, *self.system, *self.parameters, *self.max_output, *self.also)
+        dotted = (*self.tools, *self.system, *self.parameters, *self.max_output, *self.also, self.reasoning)
         return {name.partition(".")[0] for name in dotted} | {"model", "stream", "cache_control", *_NAME_CACHES}
 
 
@@ -88,6 +91,7 @@ def read_head(layout: Layout, rest: bytes, path: str, count: Count) -> Head:
         names_cache=tuple(name for name in _NAME_CACHES if fields.get(name) is not None),
         stream=fields.get("stream") is True or layout.streams(path),
         max_output=next(filter(None, (integer(pick(fields, name)) for name in layout.max_output)), None),
+        reasoning=_shown(pick(fields, layout.reasoning)),
         stand_down=layout.stand_down(fields),
     )
 
@@ -131,6 +135,10 @@ def _definitions(lists: list[object], count: Count) -> Iterator[tuple[str, int]]
     for one in definitions(map(unmarked, _each(lists)), count):
         if one.countable and not one.deferred:
             yield one.name, one.tokens
+
+
+def _shown(asked: object) -> Literal["", "current_turn", "all_turns"]:
+    return asked if asked == "current_turn" or asked == "all_turns" else ""
 
 
 def _parameters(layout: Layout, fields: Fields) -> dict[str, object]:

@@ -27,6 +27,7 @@ MEANS = {
     "parameters_changed": "this parameter is part of what the provider caches by",
     "below_minimum": "a shorter prefix than this model caches at all",
     "lookback_exceeded": "no marker stands near enough behind what was written",
+    "turn_boundary": "the user has spoken again, and reasoning of the turn before is no longer shown to the model",
     "provider_unexplained": "by its rules the provider could have read it",
 }
 

@@ -4,7 +4,8 @@ from metrics.loss import Cause, Party, usual_party
 
 DESIGN = (
     "cold_start, ttl_expired, model_changed, tools_changed, system_changed, history_edited, parameters_changed, "
-    "policy_mask, policy_compact, policy_stabilize, below_minimum, lookback_exceeded, provider_unexplained"
+    "policy_mask, policy_compact, policy_stabilize, below_minimum, lookback_exceeded, turn_boundary, "
+    "provider_unexplained"
 )
 
 
@@ -19,5 +20,5 @@ def test_what_a_policy_broke_is_charged_to_policy_and_nothing_else_is() -> None:
 
 def test_the_provider_answers_for_its_cache_and_the_client_for_its_request() -> None:
     of_provider = {c.value for c in Cause if usual_party(c) is Party.PROVIDER}
-    assert of_provider == {"ttl_expired", "below_minimum", "lookback_exceeded", "provider_unexplained"}
+    assert of_provider == {"ttl_expired", "below_minimum", "lookback_exceeded", "turn_boundary", "provider_unexplained"}
     assert usual_party(Cause.HISTORY_EDITED) is Party.CLIENT

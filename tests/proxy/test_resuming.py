@@ -1,7 +1,7 @@
 """A client that resumes a session: what it lost on the way is sent as it was first, or is named."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -10,8 +10,12 @@ from policies.policy import Policy
 from policies.stabilize import Stabilize
 from proxy.exchange import Prepared
 from tests.proxy.driving import (
+    ANTHROPIC,
+    CONVERSE,
+    EAGER,
     GEMINI,
     IDLE,
+    WIRES,
     Answer,
     Json,
     Replica,
@@ -19,8 +23,11 @@ from tests.proxy.driving import (
     Results,
     Step,
     User,
+    Wire,
     elements,
+    headers,
     large,
+    masked,
     run,
     turns_of,
     work,
@@ -146,3 +153,79 @@ def test_where_it_is_relayed_as_it_came_the_loss_is_named_with_its_place(policy:
     assert found.plan.prefix == "broken:history_edited"
     assert [loss.cause for loss in found.plan.losses] == ["history_edited"]
     assert found.plan.breaks[0].where.index == 1
+
+
+UNMARKED = (ANTHROPIC, CONVERSE)
+"""Where these requests have no marker, nothing is cached that could be lost."""
+EARLIER, LATER = "Today is Saturday, November 21, 2026.", "Today is Sunday, November 22, 2026."
+
+
+def dated(day: str, steps: Sequence[Step]) -> list[Step]:
+    """As qwen-code begins: what it knows of the day and the folder, an answer, then the task."""
+    return [User(f"This is the context. {day} You are in /work."), Answer("Got it."), *steps]
+
+
+every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+
+
+@every_wire
+def test_a_first_message_that_tells_another_day_is_the_clients_change_and_no_other_session(wire: Wire) -> None:
+    replica = Replica(IDLE)
+    for turn in turns_of(dated(EARLIER, work(4))):
+        before = replica.turn(wire, turn)
+    found = replica.turn(wire, dated(LATER, [*work(4), Answer("Done."), User("Now the tests.")]))
+    assert headers(found)["x-holdfast-session"] == headers(before)["x-holdfast-session"]
+    assert int(headers(found)["x-holdfast-turn"]) == int(headers(before)["x-holdfast-turn"]) + 1
+    assert found.plan
+    assert found.plan.prefix == ("kept" if wire in UNMARKED else "broken:history_edited")
+    ((where, party),) = [(each.where, each.party) for each in found.plan.breaks]
+    assert (where.index, where.way, party) == (len(wire.lead("x")), "changed", "client")
+    assert ("Saturday" in where.before, "Sunday" in where.after) == (True, True)
+    assert found.body is found.request.body
+
+
+@every_wire
+def test_the_session_goes_on_from_there_and_masks_what_it_had_masked(wire: Wire) -> None:
+    replica = Replica(EAGER)
+    more: list[Step] = [Answer("Done."), User("Now the tests.")]
+    for turn in turns_of(dated(EARLIER, work(4))):
+        before = replica.turn(wire, turn)
+    first = replica.turn(wire, dated(LATER, [*work(4), *more]))
+    on = replica.turn(wire, dated(LATER, [*work(4), *more, Answer("Yes."), User("And the rest.")]))
+    assert masked(wire, before.body) == masked(wire, first.body) == masked(wire, on.body) == 3
+    assert on.plan and on.plan.prefix == "kept"
+    assert elements(wire, on.body)[: len(elements(wire, first.body))] == elements(wire, first.body)
+
+
+@every_wire
+def test_a_run_that_was_alike_and_went_another_way_is_another_session(wire: Wire) -> None:
+    # the same task in another folder, where calls happen to have the same ids
+    replica = Replica(IDLE)
+    one = [headers(replica.turn(wire, turn)) for turn in turns_of(dated(EARLIER, work(4)))]
+    two = [headers(replica.turn(wire, turn)) for turn in turns_of(dated(LATER, [*work(2), *work(2, name="d")[1:]]))]
+    assert {each["x-holdfast-session"] for each in one}.isdisjoint(each["x-holdfast-session"] for each in two)
+
+
+@every_wire
+def test_another_tenant_is_another_session(wire: Wire) -> None:
+    # ISOLATED
+    replica = Replica(IDLE)
+    for turn in turns_of(dated(EARLIER, work(4))):
+        replica.turn(wire, turn)
+    body = wire.body(dated(LATER, [*work(4), Answer("Done."), User("Now the tests.")]))
+    found = run(replica.send(wire, body, key=b"another"))
+    assert headers(found)["x-holdfast-turn"] == "1"
+
+
+def test_calls_without_ids_do_not_tell_one_run_from_another() -> None:
+    def nameless(steps: Sequence[Step]) -> list[Json]:
+        contents: list[Json] = json.loads(json.dumps(GEMINI.messages(steps)))
+        for part in (part for content in contents for part in content["parts"]):
+            part.get("functionCall", part.get("functionResponse", {})).pop("id", None)
+        return contents
+
+    replica = Replica(IDLE)
+    for turn in turns_of(dated(EARLIER, work(4))):
+        replica.turn(GEMINI, nameless(turn))
+    found = replica.turn(GEMINI, nameless(dated(LATER, [*work(4), Answer("Done."), User("Now the tests.")])))
+    assert headers(found)["x-holdfast-turn"] == "1"

@@ -297,3 +297,47 @@ def test_bound_reasoning_at_the_end_forbids_everything() -> None:
     known = turn(whole, Lineage(), profile(binds_reasoning="rejects"))
     assert first_legal(known, [placed(whole, n, 100) for n in (0, 1)]) == 2
     assert first_legal(known, ()) == 0
+
+
+SPOKEN = conversation(
+    asked(),
+    *(thought("a"), *steps(300), thought("b"), called("c"), observed("c", 200)),
+    *(message(Role.ASSISTANT, block(Kind.TEXT, "done", 20)), asked("next")),
+)
+"""The user speaks, the model thinks twice, the user speaks again. Seven messages were sent before."""
+FORGETFUL = profile(drops_reasoning=("test",))
+
+
+@pytest.mark.parametrize(
+    ("known", "asked_for", "intact", "cause"),
+    [
+        (FORGETFUL, "", 1, "turn_boundary"),
+        (FORGETFUL, "all_turns", 7, None),
+        (profile(), "", 7, None),
+        (profile(), "current_turn", 1, "turn_boundary"),
+        (profile(drops_reasoning=("other",)), "", 7, None),
+    ],
+)
+def test_reasoning_of_a_turn_that_is_over_leaves_the_prompt(
+    known: Profile, asked_for: Any, intact: int, cause: str | None
+) -> None:
+    whole = replace(SPOKEN, head=replace(SPOKEN.head, reasoning=asked_for))
+    cache = turn(whole, seen(whole, 7), known).cache
+    assert (cache.intact, cache.cause) == (intact, cause)
+
+
+def test_while_the_turn_goes_on_its_reasoning_stays() -> None:
+    whole = replace(SPOKEN, messages=SPOKEN.messages[:-1])
+    assert turn(whole, seen(whole, 7), FORGETFUL).cache.intact == 7
+
+
+def test_reasoning_of_older_turns_is_gone_already() -> None:
+    whole = conversation(*SPOKEN.messages, *steps(100, first=5), asked("and then"))
+    assert turn(whole, seen(whole, len(whole.messages) - 1), FORGETFUL).cache.intact == len(whole.messages) - 1
+
+
+def test_what_the_client_changed_on_the_same_turn_is_named_first() -> None:
+    cache = turn(SPOKEN, seen(SPOKEN, 5, complete=False), FORGETFUL).cache
+    assert (cache.intact, cache.cause) == (1, "history_edited")
+    assert turn(SPOKEN, seen(SPOKEN, 1, complete=False), FORGETFUL).cache.cause == "history_edited"
+    assert turn(SPOKEN, seen(SPOKEN, 7, changed="tools"), FORGETFUL).cache.cause == "tools_changed"

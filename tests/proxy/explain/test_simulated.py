@@ -13,8 +13,23 @@ from proxy.simulator.apis import Call
 from proxy.simulator.brains import echo
 from proxy.simulator.paths import api_of
 from proxy.simulator.prompt import four_bytes_a_token
+from proxy.simulator.responses.reasoning import encrypted
+from proxy.simulator.seals import Seal, Seals
 from proxy.simulator.service import Service
-from tests.proxy.driving import ANTHROPIC, CHAT, PROFILES, RESPONSES, Json, Replica, Wire, dump, work
+from tests.proxy.driving import (
+    ANTHROPIC,
+    CHAT,
+    PROFILES,
+    RESPONSES,
+    Answer,
+    Json,
+    Replica,
+    Step,
+    User,
+    Wire,
+    dump,
+    work,
+)
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
@@ -116,3 +131,40 @@ def test_what_splits_the_cache_is_named_and_nothing_is_unexplained(
     read = provider.replica.witness.accounts[-1].usage
     assert read is not None and read.cache_read is not None
     assert read.cache_read >= found.achievable * 0.98
+
+
+def _thinking(model: str, turns: int, *, spoken: bool) -> Json:
+    """What Codex sends: sealed reasoning before each call, and in the end what the user says next."""
+    seals, rest = Seals(b"key"), RESPONSES.head(model, "Be careful. " * 2000, "read_file")
+    more: list[Step] = [Answer("Done."), User("Now the tests.")] if spoken else []
+    said = RESPONSES.messages([*work(turns), *more])
+    items: list[Json] = []
+    for number, item in enumerate(said):
+        if item.get("type") == "function_call":
+            sealed = encrypted(f"Thought {number}. " * 200, Seal(model, ""), seals)
+            items.append({"type": "reasoning", "id": f"rs_{number}", "summary": [], "encrypted_content": sealed})
+        items.append(item)
+    return {**rest, "input": items}
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "causes"),
+    [
+        ("gpt-5.1", None, ["turn_boundary"]),
+        ("gpt-5.1", "all_turns", []),
+        ("gpt-5.6-sol", None, []),
+        ("gpt-5.6-sol", "current_turn", ["turn_boundary"]),
+    ],
+)
+def test_reasoning_that_leaves_the_prompt_when_the_user_speaks_again_is_the_providers_rule(
+    model: str, context: str | None, causes: list[str]
+) -> None:
+    # `codex exec resume`: all behind the first thought of the turn before is computed again
+    provider, asked = Provider(RESPONSES), {"reasoning": {"context": context}} if context else {}
+    for turns in range(4):
+        provider.turn({**_thinking(model, turns, spoken=False), **asked})
+    found = provider.turn({**_thinking(model, 3, spoken=True), **asked})
+    assert [(lost.cause, lost.party) for lost in found.losses] == [(cause, "provider") for cause in causes]
+    usage = provider.replica.witness.accounts[-1].usage
+    assert usage is not None and usage.cache_read is not None
+    assert usage.cache_read >= found.achievable * 0.98
