@@ -5,6 +5,10 @@ of `serve` that is not given is None, so that the file and the environment are a
 """
 
 from argparse import REMAINDER, ArgumentParser, ArgumentTypeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.replay.gaps import Gap
 
 
 def none(parser: ArgumentParser) -> None:
@@ -165,7 +169,10 @@ def replay(parser: ArgumentParser) -> None:
         help="default: `default`; may be repeated; the first one's masking is the baselines'",
     )
     parser.add_argument(
-        "--gap", metavar="SECONDS", type=_seconds, help="between calls; default: as recorded, 10 for traces"
+        "--gap",
+        metavar="GAP",
+        type=_gap,
+        help="between calls: seconds, `recorded`, or `p50=20s,p99=400s`; default: a recording's own, 10 for traces",
     )
     parser.add_argument("--format", choices=("table", "json", "html"), default="table", help="default: table")
     parser.add_argument("--output", metavar="FILE", help="write there and not to standard output")
@@ -173,14 +180,13 @@ def replay(parser: ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", type=_counted, help="processes; default: one for each processor")
 
 
-def _seconds(text: str) -> float:
+def _gap(text: str) -> "Gap":
+    from proxy.replay.gaps import parsed
+
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ArgumentTypeError("a number of seconds from 0 on is allowed")
-    return seconds
+        return parsed(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{error} is allowed") from None
 
 
 def _counted(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from proxy.commands.terminal import Terminal
 from proxy.config.policies import load_policy
+from proxy.replay.gaps import Gap
 from proxy.replay.page import page
 from proxy.replay.progress import Progress
 from proxy.replay.report import document, table
@@ -22,7 +23,7 @@ def run(
     traces: Sequence[str],
     policies: Sequence[str],
     model: str | None,
-    gap: float | None,
+    gap: Gap | None,
     form: str,
     output: str | None,
     progress: bool,

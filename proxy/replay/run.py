@@ -16,6 +16,7 @@ from policies.core.profile import Profile, find_profile
 from policies.policy import Policy
 from proxy.errors import ConfigError
 from proxy.profiles import load_profiles
+from proxy.replay.gaps import Gap
 from proxy.replay.session import Played, play
 from proxy.replay.trace import Recording, Trace, read
 from proxy.replay.wire import script
@@ -34,11 +35,11 @@ class Task(Struct, frozen=True):
     session: Trace | Recording
     profile: Profile
     policies: tuple[Policy, ...]
-    gap: float | None = None
+    gap: Gap | None = None
 
 
 def tasks(
-    paths: Sequence[Path], policies: Sequence[Policy], model: str | None = None, gap: float | None = None
+    paths: Sequence[Path], policies: Sequence[Policy], model: str | None = None, gap: Gap | None = None
 ) -> list[Task]:
     """What is to be played. Raises ConfigError for a bad line, and for a model that nobody describes."""
     names = [policy.name for policy in policies]

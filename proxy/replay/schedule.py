@@ -144,7 +144,7 @@ class _Search:
         """The lane that comes from this one. `other`: one from elsewhere; without bound reasoning it holds the same."""
         if other is None or self.bound[turn] >= 0:
             edits = (*lane.edits, *new)
-            masked = self._by_message(edits, turn)
+            masked: Mapping[int, Edits] = self._by_message(edits, turn)
             sent = self._sent(turn, masked, lane.sent, 0)
         else:
             assert other.sent is not None

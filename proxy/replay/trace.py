@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -39,6 +40,18 @@ class Trace(Struct, frozen=True):
     format: Literal["openai-chat", "anthropic", "text"] = "openai-chat"
     """"text" is chat without native tool calls."""
     tools: list[Object] | None = None
+    meta: Object = {}
+
+    @property
+    def times(self) -> list[float | None]:
+        """When each assistant message was made, as far as `meta.call_usage` says."""
+        calls = self.meta.get("call_usage")
+        stamps = {call.get("msg"): call.get("ts") for call in calls or () if isinstance(call, dict)}
+        return [
+            _seconds(stamps.get(index))
+            for index, message in enumerate(self.messages)
+            if message.get("role") == "assistant"
+        ]
 
 
 class Exchange(Struct, frozen=True):
@@ -120,6 +133,17 @@ def _decoded(line: bytes, path: Path, number: int) -> Trace | Exchange:
     except DialectError as error:
         raise ConfigError(f"the request cannot be viewed: {error}", file=str(path), line=number) from None
     return one
+
+
+def _seconds(stamp: Any) -> float | None:
+    """Since the epoch: a number of seconds, or a time as ISO 8601 writes it (UTC where it names no zone)."""
+    if isinstance(stamp, int | float):
+        return float(stamp)
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _sessions(exchanges: Sequence[Exchange]) -> Iterator[Recording]:

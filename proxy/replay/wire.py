@@ -19,14 +19,11 @@ from proxy.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from proxy.dialects.openai_chat import OPENAI_CHAT
 from proxy.dialects.registry import by_name
 from proxy.dialects.slices import split
+from proxy.replay.gaps import USUAL, Constant, Gap, Recorded, starts
 from proxy.replay.observing import observing
 from proxy.replay.shapes import anthropic_messages, anthropic_tools, chat_messages, texts
-from proxy.replay.trace import Exchange, Object, Recording, Trace
+from proxy.replay.trace import Object, Recording, Trace
 
-START = 1_800_000_000.0
-"""Seconds since the epoch at which a trace's first call is made; nothing depends on it."""
-GAP = 10.0
-"""Seconds between calls where nobody says."""
 MAX_OUTPUT = 8192
 """Anthropic's `max_tokens` has no default."""
 MARKER = {"type": "ephemeral"}
@@ -61,17 +58,17 @@ class Script:
     calls: tuple[Call, ...]
 
 
-def script(session: Trace | Recording, profile: Profile, gap: float | None = None) -> Script:
-    """The calls of a session. `gap`: seconds between them; None takes what was recorded, else GAP."""
+def script(session: Trace | Recording, profile: Profile, gap: Gap | None = None) -> Script:
+    """The calls of a session. `gap`: between them; None takes a recording's own, and the usual one for a trace."""
     if isinstance(session, Recording):
         first = session.exchanges[0]
-        return Script(session.id, by_name(first.dialect), first.path, tuple(_recorded(session.exchanges, gap)))
+        return Script(session.id, by_name(first.dialect), first.path, tuple(_recorded(session, gap or Recorded())))
     known = frozenset(text for item in session.messages if _is_observation(item) for text in texts(item["content"]))
-    seconds = GAP if gap is None else gap
+    waits = gap or Constant(USUAL)
     if profile.provider == "anthropic":
-        calls = _anthropic_calls(session, profile.name, seconds)
+        calls = _anthropic_calls(session, profile.name, waits)
         return Script(session.id, observing(ANTHROPIC_MESSAGES, known), "/v1/messages", tuple(calls))
-    calls = _chat_calls(session, profile.name, seconds)
+    calls = _chat_calls(session, profile.name, waits)
     return Script(session.id, observing(OPENAI_CHAT, known), "/v1/chat/completions", tuple(calls))
 
 
@@ -79,16 +76,16 @@ def _is_observation(message: Object) -> bool:
     return message.get("kind") == "observation" and "content" in message
 
 
-def _chat_calls(trace: Trace, model: str, gap: float) -> Iterator[Call]:
+def _chat_calls(trace: Trace, model: str, gap: Gap) -> Iterator[Call]:
     messages = chat_messages(trace)
     tools = {"tools": trace.tools} if trace.tools else {}
     opening, closing = _envelope({"model": model, **tools})
     raws = [msgspec.json.encode(message) for message in messages]
-    for turn, index in enumerate(_answers(messages)):
-        yield Call(START + gap * turn, opening, tuple(raws[:index]), closing, (raws[index],))
+    for now, index in _answers(trace, messages, gap):
+        yield Call(now, opening, tuple(raws[:index]), closing, (raws[index],))
 
 
-def _anthropic_calls(trace: Trace, model: str, gap: float) -> Iterator[Call]:
+def _anthropic_calls(trace: Trace, model: str, gap: Gap) -> Iterator[Call]:
     system, messages = anthropic_messages(trace)
     tools = anthropic_tools(trace.tools or ())
     for part in (system or tools)[-1:]:
@@ -96,14 +93,17 @@ def _anthropic_calls(trace: Trace, model: str, gap: float) -> Iterator[Call]:
     fields = {"model": model, "max_tokens": MAX_OUTPUT, "tools": tools, "system": system}
     opening, closing = _envelope({key: value for key, value in fields.items() if value})
     raws = [msgspec.json.encode(message) for message in messages]
-    for turn, index in enumerate(_answers(messages)):
+    for now, index in _answers(trace, messages, gap):
         last = msgspec.json.encode(_marked(messages[index - 1]))
-        yield Call(START + gap * turn, opening, (*raws[: index - 1], last), closing, (raws[index],))
+        yield Call(now, opening, (*raws[: index - 1], last), closing, (raws[index],))
 
 
-def _answers(messages: Sequence[Object]) -> list[int]:
-    """Where the answers stand: every assistant message that has something before it."""
-    return [index for index, message in enumerate(messages) if message["role"] == "assistant" and index]
+def _answers(trace: Trace, messages: Sequence[Object], gap: Gap) -> list[tuple[float, int]]:
+    """When each call was made and where its answer stands: every assistant message that has something before it."""
+    places = [index for index, message in enumerate(messages) if message["role"] == "assistant" and index]
+    known = trace.times[-len(places) :]
+    unknown: list[float | None] = [None] * (len(places) - len(known))
+    return list(zip(starts(gap, trace.id, [*unknown, *known]), places, strict=True)) if places else []
 
 
 def _marked(message: Object) -> Object:
@@ -121,14 +121,15 @@ def _envelope(fields: Object) -> tuple[bytes, bytes]:
     return body[:-2], body[-2:]
 
 
-def _recorded(exchanges: Sequence[Exchange], gap: float | None) -> Iterator[Call]:
+def _recorded(recording: Recording, gap: Gap) -> Iterator[Call]:
+    exchanges = recording.exchanges
     dialect = by_name(exchanges[0].dialect)
     cuts = [split(one.body, dialect.list_key) for one in exchanges]
     elements = [tuple(bytes(element) for element in cut.elements) for cut in cuts]
     answers = [*(_answer(dialect, *pair) for pair in pairwise(elements)), ()]
-    for turn, (one, cut) in enumerate(zip(exchanges, cuts, strict=True)):
+    times = starts(gap, recording.id, [one.t for one in exchanges])
+    for turn, (one, cut, now) in enumerate(zip(exchanges, cuts, times, strict=True)):
         body = one.body
-        now = one.t if gap is None else START + gap * turn
         output = one.usage.output if one.usage else None
         # A body is kept as it was: its list is one piece, separators and all.
         whole = (body[cut.begin : cut.end],)

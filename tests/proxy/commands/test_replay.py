@@ -57,6 +57,20 @@ def test_a_bad_line_or_model_is_a_bad_usage(recorded: str, capsys: pytest.Captur
     assert f"{recorded}:1: not a trace or recording" in capsys.readouterr().err
 
 
+def test_a_spread_of_gaps_makes_it_cold_now_and_then_and_always_alike(
+    recorded: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["replay", recorded, "--model", "claude-sonnet-4-5", "--gap", "p50=100s,p99=1h", "--format", "json"]
+    texts = []
+    for _ in range(2):
+        assert main(arguments, {}) == 0
+        texts.append(capsys.readouterr().out)
+    steady = ["--gap", "100", "--format", "json"]
+    assert main([*arguments[:4], *steady], {}) == 0
+    spread, warm = (json.loads(text)["baselines"]["direct"]["hit_rate"] for text in (texts[0], capsys.readouterr().out))
+    assert texts[0] == texts[1] and 0 < spread < warm
+
+
 @pytest.mark.parametrize("arguments", [["--gap", "-1"], ["--gap", "soon"], ["--workers", "0"], ["--format", "xml"]])
 def test_an_argument_that_makes_no_sense_is_refused(
     recorded: str, arguments: list[str], capsys: pytest.CaptureFixture[str]

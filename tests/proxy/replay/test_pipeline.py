@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from policies.core.edits import Placed
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
+from proxy.replay.gaps import Constant
 from proxy.replay.pipeline import Passed, Stage, direct, through
 from proxy.replay.session import always, staged, switched
 from proxy.replay.trace import Trace
@@ -20,7 +21,7 @@ SIZES = [600] * 14
 
 def stage(session: Trace | None = None, *, marked: bool = False, gap: float = 10.0) -> Stage:
     known = marked_profile() if marked else profile()
-    return staged(script(session or trace(SIZES), known, gap), known, count)
+    return staged(script(session or trace(SIZES), known, Constant(gap)), known, count)
 
 
 def passed(made: Stage, masking: Policy) -> list[Passed]:

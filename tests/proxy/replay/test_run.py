@@ -7,6 +7,7 @@ import pytest
 
 from policies.policy import Policy
 from proxy.errors import ConfigError
+from proxy.replay.gaps import Spread
 from proxy.replay.run import FEW, Task, replay, tasks
 from proxy.replay.trace import Trace
 
@@ -69,5 +70,5 @@ def test_nothing_to_play_is_nothing() -> None:
 @pytest.mark.slow
 def test_processes_change_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, *(named(str(number), sizes=number) for number in range(FEW + 3)))
-    work: list[Task] = tasks([path], [POLICY, policy(2)], "claude-sonnet-4-5", 7.0)
+    work: list[Task] = tasks([path], [POLICY, policy(2)], "claude-sonnet-4-5", Spread(7.0, 900.0))
     assert replay(work, 2, silent) == replay(work, 1, silent)

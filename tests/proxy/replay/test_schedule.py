@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from policies.core.profile import Breakpoints, CacheRule, LongestPrefix, Profile, TokenBlocks, Units
 from policies.policy import Policy
+from proxy.replay.gaps import Constant
 from proxy.replay.pipeline import Stage, direct, through
 from proxy.replay.schedule import Schedule
 from proxy.replay.session import always, optimum, scheduled, staged, switched
@@ -33,7 +34,7 @@ def solved(
     session: Trace | Recording, known: Profile, gap: float, masking: Policy
 ) -> tuple[Stage, Schedule, list[int]]:
     """The session, its best schedule, and the moments to choose from."""
-    stage = staged(script(session, known, gap), known, count)
+    stage = staged(script(session, known, Constant(gap)), known, count)
     every = asyncio.run(through(stage, always(switched(masking, on=True))))
     return stage, optimum(stage, masking, every), [turn for turn, one in enumerate(every) if one.applied]
 

@@ -33,7 +33,7 @@ def exchange(t: float, *said: str, **fields: Any) -> bytes:
 def test_plain_and_packed_lines_are_the_same(tmp_path: Path) -> None:
     plain = list(read(written(tmp_path, LINE + b"\n" + LINE)))
     packed = list(read(written(tmp_path, gzip.compress(LINE + b"\n" + LINE), "trace.any")))
-    assert plain == packed == [Trace("a", [], "gpt-5.1")] * 2
+    assert plain == packed == [Trace("a", [], "gpt-5.1", meta={"task": 1})] * 2
 
 
 def test_a_file_without_lines_has_no_sessions(tmp_path: Path) -> None:
@@ -116,3 +116,12 @@ def test_what_serve_records_can_be_replayed(tmp_path: Path) -> None:
     assert isinstance(session, Recording) and session.id == "mine"
     (one,) = session.exchanges
     assert (one.t, one.body, one.usage) == (12.5, body, Usage(input=9, output=4))
+
+
+def test_a_trace_tells_when_its_calls_were_made_where_that_was_recorded() -> None:
+    messages = [{"role": role} for role in ("user", "assistant", "tool", "assistant", "user", "assistant")]
+    calls: list[Any] = [{"msg": 1, "ts": 1763511117}, {"msg": 3, "ts": "1970-01-01T00:01:00.5Z"}, {"msg": 4}, "odd"]
+    assert Trace("t", messages, meta={"call_usage": calls}).times == [1763511117.0, 60.5, None]
+    assert Trace("t", messages, meta={"call_usage": [{"msg": 5, "ts": "soon"}]}).times == [None] * 3
+    naive = Trace("t", messages, meta={"call_usage": [{"msg": 1, "ts": "1970-01-01T00:01:00"}]})
+    assert naive.times == [60.0, None, None] and Trace("t", messages).times == [None] * 3

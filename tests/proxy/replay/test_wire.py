@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
+from msgspec.structs import replace
 
 from policies.core.conversation import Kind
 from policies.core.usage import Usage
 from proxy.dialects.slices import split
+from proxy.replay.gaps import START, USUAL, Constant, Recorded
 from proxy.replay.trace import Exchange, Recording, Trace
-from proxy.replay.wire import GAP, START, Script, script
+from proxy.replay.wire import Script, script
 
 from .sessions import count, marked_profile, profile, trace, untyped
 
@@ -95,8 +97,8 @@ def test_what_the_trace_marks_as_an_observation_is_one(dialect: str) -> None:
 
 
 def test_the_clock_advances_by_the_gap() -> None:
-    assert [call.now for call in script(trace([1]), profile(), 70.0).calls] == [START, START + 70.0]
-    assert [call.now for call in script(trace([1]), profile()).calls] == [START, START + GAP]
+    assert [call.now for call in script(trace([1]), profile(), Constant(70.0)).calls] == [START, START + 70.0]
+    assert [call.now for call in script(trace([1]), profile()).calls] == [START, START + USUAL]
 
 
 def recording(*bodies: str) -> Recording:
@@ -118,7 +120,10 @@ def test_a_recorded_request_is_sent_byte_for_byte_at_its_time() -> None:
     made = script(recording(FIRST, SECOND), profile())
     assert [call.body for call in made.calls] == [FIRST.encode(), SECOND.encode()]
     assert [call.now for call in made.calls] == [100.0, 107.0]
-    assert [call.now for call in script(recording(FIRST, SECOND), profile(), 1.0).calls] == [START, START + 1.0]
+    assert [call.now for call in script(recording(FIRST, SECOND), profile(), Constant(1.0)).calls] == [
+        START,
+        START + 1.0,
+    ]
 
 
 def test_a_recorded_answer_is_what_the_next_request_has_more() -> None:
@@ -135,3 +140,13 @@ def test_a_recorded_answer_may_be_the_last_thing_that_the_next_request_holds() -
 def test_output_that_was_not_reported_costs_nothing() -> None:
     exchange = Exchange(1.0, "openai_chat", "/v1/chat/completions", Raw(FIRST.encode()))
     assert [call.output_tokens for call in script(Recording("r", "m", (exchange,)), profile()).calls] == [0]
+
+
+def test_recorded_times_are_those_of_the_calls_also_where_the_session_opens_with_an_answer() -> None:
+    session = trace([1, 1])
+    answers = [index for index, message in enumerate(session.messages) if message["role"] == "assistant"]
+    usage = [{"msg": index, "ts": 100.0 + index} for index in answers]
+    known = replace(session, meta={"call_usage": usage})
+    assert [call.now for call in script(known, profile(), Recorded()).calls] == [100.0 + index for index in answers]
+    opened = replace(session, messages=session.messages[2:], meta={"call_usage": usage})
+    assert len(script(opened, profile(), Recorded()).calls) == len(answers) - 1
