@@ -6,12 +6,14 @@ an unknown name is as if nothing had been asked. It must not know where routes w
 
 from fnmatch import fnmatchcase
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from policies.mask import Mask
+from policies.mask import Mask, MaskForTool
 from policies.policy import ForTool, Policy
+from policies.shape import Shape, ShapeForTool
 from policies.stabilize import Stabilize
 
 OFF = Policy(name="off", mode="off", stabilize=Stabilize(replay=False), mask=Mask(when="never"))
@@ -81,9 +83,29 @@ def in_holdout(session_id: str, share: float) -> bool:
 
 def mask_for(policy: Policy, tool: str) -> Mask:
     """The mask settings of one tool: its own where `per_tool` names it or a pattern of it, else the policy's."""
-    chosen = for_tool(policy, tool)
-    own = {key: value for key, value in msgspec.structs.asdict(chosen.mask).items() if value is not None}
+    own = _given(for_tool(policy, tool).mask)
     return msgspec.structs.replace(policy.mask, **own) if own else policy.mask
+
+
+def shape_for(policy: Policy, tool: str, *, shows: bool) -> Shape:
+    """The shape settings of one tool. `shows`: what it says is the text of files.
+
+    Then the policy's own settings leave it alone but for repeats; what `per_tool` says of the tool counts.
+    """
+    own = _given(for_tool(policy, tool).shape)
+    general = msgspec.structs.replace(policy.shape, lossless=False, max_tokens=None) if shows else policy.shape
+    return msgspec.structs.replace(general, **own) if own else general
+
+
+def shapes(policy: Policy) -> bool:
+    """Whether the policy shapes anything."""
+    settings: list[Shape | ShapeForTool] = [policy.shape, *(entry.shape for entry in policy.per_tool.values())]
+    return any(each.lossless or each.repeats or each.max_tokens for each in settings)
+
+
+def _given(settings: MaskForTool | ShapeForTool) -> dict[str, Any]:
+    """What is said of one tool."""
+    return {key: value for key, value in msgspec.structs.asdict(settings).items() if value is not None}
 
 
 def for_tool(policy: Policy, tool: str) -> ForTool:
