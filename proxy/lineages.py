@@ -17,6 +17,8 @@ from policies.core.edits import Edit, Placed, locate
 from policies.core.lineage import PARTS, Ledger, Lineage, Record, extend_message, held_after, record_key
 from policies.core.profile import Breakpoints
 from proxy.dialects import Count
+from proxy.dialects.canonical import decode
+from proxy.dialects.values import pick
 from proxy.memo import HeadKey, Memo, Trail, Turn, endings
 from proxy.reading import Seen
 from proxy.store import Store
@@ -95,7 +97,16 @@ def lineage_at(seen: Seen, place: Place, tenant: bytes, session: str, mode: str)
         complete=complete,
         changed=changed(seen.conversation.head, record.model, record.head)
         or ("parameters" if first_picture(seen, common) else ""),
+        faster=_faster(seen, turn),
     )
+
+
+def _faster(seen: Seen, turn: Turn) -> bool:
+    """Whether the request asks for another speed than the turn before, which may be too old to tell."""
+    before = turn.said.get("parameters")
+    if not before or turn.record.head[2] == seen.conversation.head.parameters_hash:
+        return False
+    return pick(decode(before), "speed") != seen.dialect.prompt(seen.cut.rest).parameters.get("speed")
 
 
 def _shared(seen: Seen, turn: Turn, common: int) -> tuple[Placed, ...]:

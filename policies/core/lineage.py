@@ -126,6 +126,8 @@ class Lineage(Struct, frozen=True):
     """`common` covers all that was last sent; False: the client changed or dropped some of it."""
     changed: str = ""
     """What the client changed in the head: "model", "tools", "system", "parameters", or nothing."""
+    faster: bool = False
+    """Among the parameters it changed the speed, which loses the system prompt too (Anthropic)."""
 
 
 def with_fresh(lineage: Lineage, fresh: Sequence[Placed]) -> Lineage:

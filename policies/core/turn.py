@@ -108,7 +108,7 @@ def _cache(conversation: Conversation, lineage: Lineage, profile: Profile, now: 
         case "system":
             return Cache(None, 0, "system_changed")
         case "parameters":
-            keeps_head = isinstance(profile.cache, Breakpoints) and not profile.cache.automatic
+            keeps_head = isinstance(profile.cache, Breakpoints) and not profile.cache.automatic and not lineage.faster
             return Cache(sent if keeps_head else None, 0, "parameters_changed")
         case _ if sent is not lineage.last:
             return Cache(sent, lineage.common, "ttl_expired")

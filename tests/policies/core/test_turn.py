@@ -263,6 +263,7 @@ def test_t12_a_changed_parameter_leaves_anthropic_its_head_and_others_nothing() 
     whole = marked_at_the_end(conversation(*WHOLE.messages, tokens=2000))
     lineage = seen(whole, 5, changed="parameters")
     assert taken(turn(whole, lineage, CLAUDE)).read == 2000
+    assert taken(turn(whole, replace(lineage, faster=True), CLAUDE)).read == 0
     assert taken(turn(whole, lineage, GPT)).read == 0
     assert taken(turn(whole, lineage, profile())).read == 0
 

@@ -107,6 +107,7 @@ def _tool(body: Json) -> None:
         (ANTHROPIC, _nothing, []),
         (ANTHROPIC, _with(tool_choice={"type": "any"}), ["parameters_changed"]),
         (ANTHROPIC, _with(output_config={"effort": "low"}), ["parameters_changed"]),
+        (ANTHROPIC, _with(speed="fast"), ["parameters_changed"]),
         (ANTHROPIC, _picture, ["parameters_changed"]),
         (ANTHROPIC, _tool, ["tools_changed"]),
         (CHAT, _nothing, []),
