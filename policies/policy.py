@@ -11,15 +11,13 @@ from msgspec import Struct
 
 from policies.breakpoints import Breakpoints
 from policies.mask import Mask, MaskForTool
+from policies.recite import Recite
 from policies.shape import Shape, ShapeForTool
 from policies.stabilize import Stabilize
+from policies.tools import Tools
 
 NOT_IN_EFFECT = (
-    "stabilize.pin_system",
-    "stabilize.pin_tools",
     "compact",
-    "tools",
-    "recite",
 )
 
 
@@ -31,18 +29,6 @@ class Compact(Struct, frozen=True, forbid_unknown_fields=True):
     keep_newest_turns: int = 4
     model: str = "same"
     max_summary_tokens: int = 4000
-
-
-class Tools(Struct, frozen=True, forbid_unknown_fields=True):
-    """Keep the tool list append-only."""
-
-    append_only: bool = False
-
-
-class Recite(Struct, frozen=True, forbid_unknown_fields=True):
-    """Restate the goal at the tail."""
-
-    enabled: bool = False
 
 
 class Recall(Struct, frozen=True, forbid_unknown_fields=True):

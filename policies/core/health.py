@@ -85,9 +85,13 @@ def beginning(conversation: Conversation, lineage: Lineage) -> int:
     """
     if lineage.last is not None and lineage.complete:
         return min(lineage.common, len(conversation.messages))
+    return max(lineage.common, answered(conversation))
+
+
+def answered(conversation: Conversation) -> int:
+    """How many messages there are as far as the newest answer, with it."""
     messages = conversation.messages
-    answered = next((n for n in range(len(messages), 0, -1) if messages[n - 1].role is Role.ASSISTANT), 0)
-    return max(lineage.common, answered)
+    return next((n for n in range(len(messages), 0, -1) if messages[n - 1].role is Role.ASSISTANT), 0)
 
 
 def signals(frame: Frame) -> tuple[Signal, ...]:
@@ -152,17 +156,23 @@ def _observed(frame: Frame) -> Iterator[Signal]:
 
 
 def _poisoning(frame: Frame, one: Observed) -> Iterator[Signal]:
-    """The same call has failed twice running in the same words; a third time is no news.
+    """The same call keeps failing."""
+    before = failed_again(frame.index, one)
+    if before is not None:
+        tokens = before.block.tokens + one.block.tokens
+        yield Signal("poisoning", "same_failure", (before.message, one.message), tokens, (one.tool,))
 
-    Other words are another failure: tests run again after an edit, a build that is waited for.
+
+def failed_again(index: Index, one: Observed) -> Observed | None:
+    """The answer before this one, where the same call has failed twice running in the same words.
+
+    A third time is no news. Other words are another failure: tests run again after an edit, a build that is waited for.
     """
     if one.act is None or not one.block.failed:
-        return
-    before = list(islice(frame.index.alike(one, ("call", one.act.identity)), 2))
+        return None
+    before = list(islice(index.alike(one, ("call", one.act.identity)), 2))
     alike = [each.block.failed and each.block.said == one.block.said for each in before]
-    if alike in ([True], [True, False]):
-        tokens = before[0].block.tokens + one.block.tokens
-        yield Signal("poisoning", "same_failure", (before[0].message, one.message), tokens, (one.tool,))
+    return before[0] if alike in ([True], [True, False]) else None
 
 
 def _duplicate(frame: Frame, one: Observed) -> Iterator[Signal]:

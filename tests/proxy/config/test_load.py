@@ -373,17 +373,17 @@ def test_a_policy_in_place_takes_its_name_from_its_key(tmp_path: Path) -> None:
 
 
 def test_a_policy_in_place_says_what_has_no_effect(tmp_path: Path) -> None:
-    settings = load("policies:\n  mine:\n    shape: {lossless: true}\n", folder=tmp_path)
-    assert settings.notes == (f"{tmp_path}/holdfast.yaml:3: `policies.mine.shape` is not in effect in this version",)
+    settings = load("policies:\n  mine:\n    compact: {trigger: 0.9}\n", folder=tmp_path)
+    assert settings.notes == (f"{tmp_path}/holdfast.yaml:3: `policies.mine.compact` is not in effect in this version",)
 
 
 def test_a_policy_file_of_a_route_is_relative_to_the_configuration_and_watched(tmp_path: Path) -> None:
-    write(tmp_path, "name: mine\nmask: {min_tokens: 7}\nshape: {}\n", "mine.yaml")
+    write(tmp_path, "name: mine\nmask: {min_tokens: 7}\ncompact: {}\n", "mine.yaml")
     settings = load("routes:\n  - policy: mine.yaml\n", folder=tmp_path)
     assert settings.routes.entries == (Route("mine"),)
     assert settings.routes.policies["mine"].mask.min_tokens == 7
     assert settings.sources == (str(tmp_path / "holdfast.yaml"), str(tmp_path / "mine.yaml"))
-    assert settings.notes == ("mine.yaml:3: `shape` is not in effect in this version",)
+    assert settings.notes == ("mine.yaml:3: `compact` is not in effect in this version",)
 
 
 def test_a_preset_may_be_replaced_but_no_other_name_may_stand_twice(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_the_place_of_a_route_is_its_line_or_its_variable(tmp_path: Path) -> Non
 
 
 def test_settings_without_effect_are_told_once(tmp_path: Path) -> None:
-    text = "policies:\n  mine: {shape: {}, recite: {}}\n"
+    text = "policies:\n  mine: {compact: {}}\n"
     ((severity, where, _, fix),) = wrong(text, tmp_path)
     assert (severity, where, fix) == ("hint", "holdfast.yaml:2", "${EDITOR:-vi} +2 holdfast.yaml")
 
