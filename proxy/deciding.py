@@ -136,7 +136,7 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     decided = plan(
         seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first, own
     )
-    decided = replace(decided, heads=case.chosen.heads) if case.chosen.heads else decided
+    decided = replace(decided, heads=case.chosen.heads, withdrawn=case.chosen.withdrawn)
     if new and case.place.retry:
         decided = replace(decided, markers=case.place.retry.markers or decided.markers)
     if new and case.mode == "enforce":

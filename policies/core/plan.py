@@ -97,6 +97,8 @@ class Plan(Struct, frozen=True):
     """Top-level fields to add to the request, each a name and a text."""
     heads: tuple[Kept, ...] = ()
     """What became of a head that is not as it was last sent."""
+    withdrawn: tuple[str, ...] = ()
+    """Tools that are listed although the client has withdrawn them; `tool_choice` disallows them."""
     replayed: tuple[int, ...] = ()
     """Messages sent in the bytes of their first sending."""
     prefix: str = "kept"
