@@ -10,6 +10,7 @@ from typing import cast
 from msgspec.structs import replace
 
 from policies.core.divergence import Difference, Prompt, Segment, divergence
+from policies.core.heads import reworded_system, spans
 from policies.core.lineage import Lineage
 from policies.core.plan import Break, Cause, Plan
 from proxy.dialects import Dialect
@@ -96,8 +97,11 @@ def _in_head(seen: Seen, segment: Segment, parent: Turn) -> Difference:
     if segment == "parameters" and parent.record.head[2] == seen.conversation.head.parameters_hash:
         return Difference("parameters", 0, "images", "inserted", "", "the first image of the conversation")
     text = parent.said.get(segment)
-    found = text and divergence(prompt_of(seen.dialect, segment, text), _part(segment, getattr(_prompt(seen), segment)))
-    return found or Difference(segment, 0, "", "changed", "", "")
+    if not text:
+        return Difference(segment, 0, "", "changed", "", "")
+    before, after = prompt_of(seen.dialect, segment, text), _part(segment, getattr(_prompt(seen), segment))
+    found = divergence(before, after) or Difference(segment, 0, "", "changed", "", "")
+    return replace(found, passing=_passing(before.system, after.system))
 
 
 def _part(segment: Segment, value: object) -> Prompt:
@@ -107,10 +111,18 @@ def _part(segment: Segment, value: object) -> Prompt:
 
 def _in_messages(seen: Seen, index: int, before: Sequence[bytes], after: Sequence[bytes]) -> Difference:
     """Of messages that stand at `index` behind the leading system messages; places are those in the request's list."""
-    sides = (tuple(map(seen.dialect.said, side)) for side in (before, after))
-    found = divergence(*(Prompt(messages=side) for side in sides))
-    place = seen.lead + index
-    return replace(found, index=place + found.index) if found else Difference("messages", place, "", "changed", "", "")
+    old, new = (tuple(map(seen.dialect.said, side)) for side in (before, after))
+    found, place = divergence(Prompt(messages=old), Prompt(messages=new)), seen.lead + index
+    if found is None:
+        return Difference("messages", place, "", "changed", "", "")
+    here = slice(found.index, found.index + 1)
+    return replace(found, index=place + found.index, passing=_passing(old[here], new[here]))
+
+
+def _passing(before: Sequence[object], after: Sequence[object]) -> bool:
+    """Whether nothing differs but what changes by itself."""
+    texts = reworded_system(before, after) or ()
+    return bool(texts) and all(span.volatile for text in texts for span in spans(text))
 
 
 def _edited(seen: Seen, plan: Plan, cause: Cause) -> Break | None:

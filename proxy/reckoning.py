@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from metrics.loss import Cause, usual_party
 from policies.core.outcome import Lost
 from policies.core.plan import Plan
+from policies.core.prefix_cache import rounded
 from policies.core.profile import MILLION, Profile
 from policies.core.usage import Usage
 
@@ -30,7 +31,8 @@ def reckon(plan: Plan, profile: Profile, usage: Usage) -> Reckoned | None:
     if not usage.input or usage.cache_read is None or not plan.sent.tokens:
         return None
     scale = usage.input / plan.sent.tokens
-    achievable = round(min(plan.achievable_tokens * scale, usage.input))
+    # a provider that reads in steps reports whole ones, of its own tokens
+    achievable = rounded(profile.cache, round(min(plan.achievable_tokens * scale, usage.input)), usage.input)
     found = [(Cause(loss.cause), round(loss.tokens * scale)) for loss in plan.losses]
     unread = achievable - usage.cache_read
     if unread > TOLERANCE * usage.input:

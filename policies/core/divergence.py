@@ -52,6 +52,8 @@ class Difference(Struct, frozen=True):
     before: str
     """A redacted excerpt of what the provider holds; empty where there was nothing."""
     after: str
+    passing: bool = False
+    """All that differs there is what changes by itself: a date, a version, an id."""
 
     @property
     def place(self) -> str:
@@ -118,7 +120,8 @@ def _difference(segment: Segment, index: int, path: Sequence[str | int], place: 
     # what differs may be a credential, and both sides look alike
     differs = sides[0].find(HIDDEN) if sides[0] == sides[1] else _common(*sides)
     start = max(0, differs - LEAD)
-    return Difference(segment, index, _dotted(path), place.way, *(_excerpt(side, start) for side in sides))
+    before, after = (_excerpt(side, start) for side in sides)
+    return Difference(segment, index, _dotted(path), place.way, before, after)
 
 
 def _parted(before: object, after: object) -> _Place | None:

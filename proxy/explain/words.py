@@ -176,7 +176,8 @@ def _first_difference(found: Break, what: str) -> str:
 
 def _sides(found: Break) -> str:
     where = found.where
-    lines = [f"  at  {where.place} ({where.way})"]
+    only = ": nothing but what changes by itself, such as a date" if where.passing else ""
+    lines = [f"  at  {where.place} ({where.way}{only})"]
     sides = [("was", where.before), ("is", where.after)]
     lines += [f"  {name:<3} {textwrap.shorten(text, WIDE - 6, placeholder='…')}" for name, text in sides if text]
     return "\n".join(lines)

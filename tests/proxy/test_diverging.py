@@ -498,3 +498,17 @@ def test_what_is_remembered_of_a_head_counts_against_the_memory() -> None:
         return replica.context.memo.size
 
     assert size("x" * 100_000) - size("x") >= 99_999
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passing"),
+    [
+        ("Today is 2026-11-21.", "Today is 2026-11-22.", True),
+        ("Today is 2026-11-21. Be quick.", "Today is 2026-11-22. Be careful.", False),
+    ],
+)
+def test_a_system_prompt_in_which_only_the_date_differs_is_told_apart(before: str, after: str, passing: bool) -> None:
+    replica = Replica(MEASURING)
+    replica.turn(CHAT, work(3), system=before)
+    (found,) = _plan(replica.turn(CHAT, work(4), system=after)).breaks
+    assert (found.cause, found.where.passing) == ("system_changed", passing)

@@ -32,6 +32,12 @@ def test_an_estimate_is_brought_to_the_size_that_was_reported() -> None:
     assert found == Reckoned(16_000, ())
 
 
+def test_of_a_provider_that_reads_in_steps_no_broken_step_is_expected() -> None:
+    stepping = profile_for(load_profiles(), "gpt-4.1")
+    found = reckon(Plan(achievable_tokens=1_408, sent=Sent(0.0, 1_835, 1_835)), stepping, Usage(1_905, 1_408))
+    assert found == Reckoned(1_408, ())
+
+
 def test_a_partial_read_is_a_partial_loss() -> None:
     (lost,) = _reckoned(PLAN, Usage(input=10_000, cache_read=5_000)).losses
     assert (lost.cause, lost.party, lost.tokens) == ("provider_unexplained", "provider", 3_000)

@@ -180,7 +180,7 @@ def test_a_first_message_that_tells_another_day_is_the_clients_change_and_no_oth
     assert found.plan.prefix == ("kept" if wire in UNMARKED else "broken:history_edited")
     ((where, party),) = [(each.where, each.party) for each in found.plan.breaks]
     assert (where.index, where.way, party) == (len(wire.lead("x")), "changed", "client")
-    assert ("Saturday" in where.before, "Sunday" in where.after) == (True, True)
+    assert ("Saturday" in where.before, "Sunday" in where.after, where.passing) == (True, True, True)
     assert found.body is found.request.body
 
 

@@ -5,10 +5,11 @@ from msgspec.structs import replace
 from metrics.loss import Cause
 from policies.core.edits import FIRST_SENDING
 from policies.core.outcome import Lost, Step, Story, Tally
+from policies.core.plan import Break
 from proxy.explain import words
 from proxy.explain.figures import total_of
 from proxy.explain.looking import Turn
-from tests.proxy.explain.building import CHANGED, MASKING, turn
+from tests.proxy.explain.building import CHANGED, MASKING, WHERE, turn
 from tests.proxy.store.records import record
 
 SCREEN = """\
@@ -95,6 +96,12 @@ def test_a_change_at_no_loss_and_what_the_provider_says_are_shown() -> None:
     text = words.turn(turn(story=replace(CHANGED, losses=(), diagnosis="tools_changed")), 1)
     assert "system_changed by client: changed, at no loss\n  at  system[1].text" in text
     assert "the provider says: tools_changed" in text
+
+
+def test_a_change_of_nothing_but_a_date_is_said_to_be_one() -> None:
+    passing = Break("system_changed", "client", replace(WHERE, passing=True))
+    text = words.turn(turn(story=replace(CHANGED, breaks=(passing,))), 1)
+    assert "  at  system[1].text (changed: nothing but what changes by itself, such as a date)\n" in text
 
 
 def test_a_session_is_a_line_a_turn_within_its_width() -> None:
