@@ -59,13 +59,15 @@ def tasks(
 def replay(work: Sequence[Task], workers: int, done: Done) -> list[Played]:
     """Play all sessions."""
     played: list[Played] = []
-    for one in _results(work, min(workers, len(work))):
+    for one in results(work, workers):
         played.append(one)
         done(len(played), len(work))
     return played
 
 
-def _results(work: Sequence[Task], workers: int) -> Iterator[Played]:
+def results(work: Sequence[Task], workers: int) -> Iterator[Played]:
+    """The sessions as they are played, in their order."""
+    workers = min(workers, len(work))
     if workers < 2 or len(work) <= FEW:
         yield from map(played, work)
         return
