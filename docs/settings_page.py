@@ -29,8 +29,8 @@ Generated from the configuration types by `docs/settings_page.py`; a test compar
 
 Every key of `holdfast.yaml` can also be given as a variable: upper case, `HOLDFAST_` in front, two underscores
 between levels (`HOLDFAST_TIMEOUTS__READ=5m`). Flags win over variables, variables over the file, the file over what
-is built in. Secrets are never keys of the file: they are `HOLDFAST_ADMIN_TOKEN` and `HOLDFAST_TENANT_KEY`, or files
-of their own. An unknown key is an error that names the nearest valid one.
+is built in. Secrets are never keys of the file: they are `HOLDFAST_ADMIN_TOKEN`, `HOLDFAST_TENANT_KEY` and
+`HOLDFAST_ARCHIVE_KEY`, or files of their own. An unknown key is an error that names the nearest valid one.
 """
 
 

@@ -37,7 +37,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
         *("find", "chain", "tip", "put", "put_outcome", "prune"),
-        *("archive_put", "archive_get", "archive_prune"),
+        *("archive_put", "archive_get", "archive_search", "archive_prune"),
     ),
     "backend": ("memory", "sqlite", "redis"),
 }

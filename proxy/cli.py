@@ -115,8 +115,34 @@ def _replay(call: Call) -> int:
 
 def _archive_get(call: Call) -> int:
     from proxy.commands import archive
+    from proxy.recall.choosing import Asked
 
-    return archive.get(_stored(call), call.args.id, call.args.lines, call.args.grep, call.terminal)
+    asked = Asked(call.args.lines, call.args.grep, call.args.context)
+    return archive.get(_stored(call), call.args.id, asked, call.terminal)
+
+
+def _archive_search(call: Call) -> int:
+    from proxy.commands import archive
+
+    return archive.search(_stored(call), call.args.text, call.args.limit, call.args.tenant, call.terminal)
+
+
+def _archive_list(call: Call) -> int:
+    from proxy.commands import archive
+
+    return archive.newest(_stored(call), call.args.limit, call.args.tenant, call.terminal)
+
+
+def _archive_prune(call: Call) -> int:
+    from proxy.commands import archive
+
+    return archive.prune(_stored(call), call.clock(), call.terminal)
+
+
+def _mcp(call: Call) -> int:
+    from proxy.commands import mcp
+
+    return mcp.run(_stored(call), call.args.tenant, call.clock)
 
 
 def _explain(call: Call) -> int:
@@ -244,6 +270,34 @@ COMMANDS = (
         _archive_get,
     ),
     Command(
+        "archive search",
+        "find what was elided by words, names or paths in it",
+        "holdfast archive search 'users pagination'",
+        flags.archive_search,
+        _archive_search,
+    ),
+    Command(
+        "archive list",
+        "what was elided last",
+        "holdfast archive list --limit 5",
+        flags.archive_list,
+        _archive_list,
+    ),
+    Command(
+        "archive prune",
+        "drop what is beyond the archive's bounds of age and size now",
+        "holdfast archive prune",
+        flags.archive_prune,
+        _archive_prune,
+    ),
+    Command(
+        "mcp",
+        "give an agent tools to read back what was elided, and notes, over stdio",
+        "holdfast mcp --tenant all",
+        flags.mcp,
+        _mcp,
+    ),
+    Command(
         "tools",
         "what the tool definitions of recorded sessions cost, and which of them were used",
         "holdfast tools recordings/*.jsonl",
@@ -266,7 +320,7 @@ COMMANDS = (
     ),
 )
 
-GROUPS = {"policy": "check, print and describe policy files", "archive": "read back what was elided"}
+GROUPS = {"policy": "check, print and describe policy files", "archive": "read back and find what was elided"}
 
 
 class Parser(argparse.ArgumentParser):

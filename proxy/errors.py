@@ -5,6 +5,7 @@ ProxyError
  +-- DialectError    a body that cannot be viewed: it passes through, `reason` names why
  +-- StoreError      state cannot be read or written: the request goes on with an empty lineage
  +-- UpstreamError   the provider cannot be reached: 502 or 504 in the dialect's error shape
+ +-- AskedError      what was asked of the archive cannot be given: 400 or 404, a failed tool call, exit status 1 or 2
 
 Messages are lower case without a full stop, user input in backticks.
 """
@@ -40,4 +41,12 @@ class UpstreamError(ProxyError):
 
     def __init__(self, message: str, *, status: int = 502) -> None:
         self.status = status
+        super().__init__(message)
+
+
+class AskedError(ProxyError):
+    """A person or an agent asked for what cannot be given; the message says what can. `missing`: it is not there."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        self.missing = missing
         super().__init__(message)

@@ -1,13 +1,15 @@
-"""A store whose calls are timed. Nothing else about it differs; faults are counted by whoever meets them."""
+"""A store and an archive whose calls are timed. Nothing else about them differs; faults are counted by whoever meets
+them."""
 
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from metrics.events import Event, StoreUsed
+from metrics.events import ArchiveSized, Event, StoreUsed
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
+from proxy.archive import About, Archive, Entry, Found, Notes, Whose
 from proxy.store import Store
 
 T = TypeVar("T")
@@ -42,9 +44,60 @@ class TimedStore:
     async def close(self) -> None:
         await self.store.close()
 
-    async def _timed(self, operation: str, call: Coroutine[Any, Any, T]) -> T:
-        began = time.perf_counter()
-        try:
-            return await call
-        finally:
-            self.emit(StoreUsed(operation, self.backend, time.perf_counter() - began))
+    async def _timed(self, operation: str, call: Awaitable[T]) -> T:
+        return await _timed(self.emit, self.backend, operation, call)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedArchive:
+    """See `proxy.archive.Archive`. Whoever asks for its size tells the metrics."""
+
+    archive: Archive
+    backend: str
+    emit: Callable[[Event], None]
+
+    @property
+    def notes(self) -> Notes:
+        return self.archive.notes
+
+    async def put(
+        self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
+    ) -> tuple[str, ...]:
+        return await self._timed("put", self.archive.put(tenant, texts, now, about))
+
+    async def get(self, whose: Whose, id: str) -> bytes | None:
+        return await self._timed("get", self.archive.get(whose, id))
+
+    async def newest(self, whose: Whose, limit: int) -> tuple[Entry, ...]:
+        return await self._timed("search", self.archive.newest(whose, limit))
+
+    async def search(self, whose: Whose, text: str, limit: int) -> Found:
+        return await self._timed("search", self.archive.search(whose, text, limit))
+
+    async def tenants(self) -> tuple[bytes, ...]:
+        return await self.archive.tenants()
+
+    async def kept(self, ids: Collection[str]) -> frozenset[str]:
+        return await self.archive.kept(ids)
+
+    async def prune(self, now: float) -> int:
+        return await self._timed("prune", self.archive.prune(now))
+
+    async def size(self) -> int:
+        size = await self.archive.size()
+        self.emit(ArchiveSized(self.backend, size))
+        return size
+
+    async def close(self) -> None:
+        await self.archive.close()
+
+    async def _timed(self, operation: str, call: Awaitable[T]) -> T:
+        return await _timed(self.emit, self.backend, f"archive_{operation}", call)
+
+
+async def _timed(emit: Callable[[Event], None], backend: str, operation: str, call: Awaitable[T]) -> T:
+    began = time.perf_counter()
+    try:
+        return await call
+    finally:
+        emit(StoreUsed(operation, backend, time.perf_counter() - began))

@@ -1,49 +1,115 @@
-"""`holdfast archive get`: the original of what a placeholder stands for.
+"""`holdfast archive`: read back, find, list and prune what was elided.
 
-Rules of this room: read-only, from the file on this machine; whoever may read the file may read what
-is in it. An id is unguessable, so it is asked for without its tenant.
+Rules of this room: from the file on this machine; whoever may read the file may read what is in it, whoever's it
+is. An id is unguessable, so it is asked for without its tenant.
 """
 
-import re
-from collections.abc import Iterator
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
 
+import msgspec
+
+from proxy.archive import Archive, Entry, Excerpt, Found
 from proxy.archive.open import archive_path
-from proxy.archive.sqlite import read_original
 from proxy.commands.terminal import Terminal
 from proxy.config import Settings
-from proxy.errors import ConfigError, StoreError
+from proxy.errors import AskedError, ConfigError, StoreError
+from proxy.recall.choosing import Asked, Line
+from proxy.recall.library import EVERYBODY, Library, Reader, Recalled, tenant_name
+from proxy.recall.opening import open_from
+from proxy.recall.web import plain, plain_hit
 
-RANGE = re.compile(r"(\d*):(\d*)")
+T = TypeVar("T")
 
 
-def get(settings: Settings, identity: str, lines: str, pattern: str, terminal: Terminal) -> int:
+def get(settings: Settings, identity: str, asked: Asked, terminal: Terminal) -> int:
     """Print an original, or the lines of it that are asked for."""
-    file = archive_path(settings.store)
-    if file is None:
-        raise ConfigError("the store `memory:` keeps nothing on disk", help="read it while the proxy runs")
-    content = read_original(file, identity)
-    if content is None:
-        raise StoreError(f"the archive has no original `{identity}`; it was dropped by age or size, or never kept")
-    text = content.decode("utf-8", "replace")
-    terminal.text("\n".join(_chosen(text.splitlines(), lines, pattern)) if lines or pattern else text)
+
+    async def read(library: Library, archive: Archive) -> Recalled:
+        return await library.recall(Reader(everybody=True), identity, asked)
+
+    recalled = _with_archive(settings, read)
+    text = _lines(recalled.lines, bool(asked.context)) if asked != Asked() else recalled.text
+    document = {"id": identity, "total": recalled.total, "lines": msgspec.to_builtins(recalled.lines)}
+    terminal.text(json.dumps(document, indent=2) if terminal.json else text)
     return 0
 
 
-def _chosen(text: list[str], lines: str, pattern: str) -> Iterator[str]:
-    first, last = _range(lines, len(text))
-    wanted = _pattern(pattern)
-    return (line for line in text[first - 1 : last] if wanted.search(line))
+def search(settings: Settings, text: str, limit: int, tenant: str, terminal: Terminal) -> int:
+    """The originals in which words occur, best first."""
+
+    async def read(library: Library, archive: Archive) -> Found:
+        return await library.search(await library.reader(tenant or EVERYBODY), text, limit)
+
+    found = _with_archive(settings, read)
+    rows = [
+        [hit.entry.id, hit.entry.about.tool, f"{excerpt.number}" if excerpt.number else "", excerpt.text]
+        for hit in found.hits
+        for excerpt in hit.excerpts[:1] or [Excerpt(0, hit.entry.about.line)]
+    ]
+    document = {"originals": [plain_hit(hit) for hit in found.hits], "complete": found.complete}
+    terminal.table(("id", "tool", "line", "text"), rows, document)
+    return 0
 
 
-def _range(text: str, count: int) -> tuple[int, int]:
-    match = RANGE.fullmatch(text or ":")
-    if match is None:
-        raise ConfigError(f"`{text}` is no range of lines", help="write A:B, counted from 1; either may be left out")
-    return max(1, int(match[1] or 1)), int(match[2] or count)
+def newest(settings: Settings, limit: int, tenant: str, terminal: Terminal) -> int:
+    """What was elided last."""
+
+    async def read(library: Library, archive: Archive) -> tuple[Entry, ...]:
+        return await library.newest(await library.reader(tenant or EVERYBODY), limit)
+
+    entries = _with_archive(settings, read)
+    header = ("id", "when (UTC)", "tokens", "tool", "session", "tenant", "begins")
+    terminal.table(header, [_row(entry) for entry in entries], [plain(entry) for entry in entries])
+    return 0
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def prune(settings: Settings, now: float, terminal: Terminal) -> int:
+    """Drop what is beyond the bounds of age and size, as the proxy does every ten minutes."""
+
+    async def drop(library: Library, archive: Archive) -> tuple[int, int]:
+        return await archive.prune(now), await archive.size()
+
+    dropped, size = _with_archive(settings, drop)
+    document = {"dropped": dropped, "bytes": size}
+    terminal.text(json.dumps(document) if terminal.json else f"{dropped} originals dropped, {size} bytes are kept")
+    return 0
+
+
+def _with_archive(settings: Settings, work: Callable[[Library, Archive], Awaitable[T]]) -> T:
+    path = archive_path(settings.store)
+    if path is None:
+        raise ConfigError("the store `memory:` keeps nothing on disk", help="read it while the proxy runs")
+    if not path.exists():
+        raise StoreError(f"there is no archive `{path}`; the proxy makes one, --store names another")
+
+    async def main() -> T:
+        archive = open_from(settings)
+        try:
+            return await work(Library(archive, lambda: 0.0, lambda: None), archive)
+        finally:
+            await archive.close()
+
     try:
-        return re.compile(text)
-    except re.error as error:
-        raise ConfigError(f"`{text}` is no regular expression: {error}") from None
+        return asyncio.run(main())
+    except AskedError as error:
+        raise (StoreError(str(error)) if error.missing else ConfigError(str(error))) from None
+
+
+def _lines(lines: Sequence[Line], apart: bool) -> str:
+    """`apart`: with a mark between lines that do not follow each other, as grep has it."""
+    texts: list[str] = []
+    for at, line in enumerate(lines):
+        if apart and at and line.number > lines[at - 1].number + 1:
+            texts.append("--")
+        texts.append(line.text)
+    return "\n".join(texts)
+
+
+def _row(entry: Entry) -> list[str]:
+    about = entry.about
+    at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M")
+    return [entry.id, at, str(about.tokens), about.tool, about.session, tenant_name(entry.tenant), about.line[:60]]

@@ -110,7 +110,39 @@ def archive_get(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="as the placeholder names it: hf-...")
     parser.add_argument("--lines", metavar="A:B", default="", help="these lines only, counted from 1")
     parser.add_argument("--grep", metavar="RE", default="", help="lines that match this regular expression only")
+    parser.add_argument("--context", metavar="N", default=0, type=_counted, help="and so many lines around each")
     _stored(parser)
+    _format(parser)
+
+
+def archive_search(parser: ArgumentParser) -> None:
+    parser.add_argument("text", metavar="TEXT", help="words, names or paths; all of them must occur")
+    _listed(parser)
+
+
+def archive_list(parser: ArgumentParser) -> None:
+    _listed(parser)
+
+
+def archive_prune(parser: ArgumentParser) -> None:
+    _stored(parser)
+    _format(parser)
+
+
+def mcp(parser: ArgumentParser) -> None:
+    _tenant(parser)
+    _stored(parser)
+
+
+def _listed(parser: ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", default=20, type=_counted, help="so many at most (20)")
+    _tenant(parser)
+    _stored(parser)
+    _format(parser)
+
+
+def _tenant(parser: ArgumentParser) -> None:
+    parser.add_argument("--tenant", default="", help="one credential's only, as `archive list` names it; or `all`")
 
 
 def explain(parser: ArgumentParser) -> None:

@@ -19,16 +19,16 @@ from policies.core.profile import Profile
 from policies.policy import Policy
 from policies.routes import policy_for
 from proxy.accounting import Accounts
-from proxy.archive.open import open_archive
 from proxy.config import Live, Settings
 from proxy.errors import StoreError
 from proxy.exchange import Context, Request
 from proxy.memo import Memo
 from proxy.probes import Ready
 from proxy.profiles import load_profiles, profile_for
+from proxy.recall.opening import open_from
 from proxy.recorder import Recorder
 from proxy.store.open import open_store, store_path
-from proxy.timed import TimedStore
+from proxy.timed import TimedArchive, TimedStore
 from proxy.tokens import Counters
 
 log = logging.getLogger("holdfast.wiring")
@@ -56,11 +56,10 @@ def open_recorder(settings: Settings, now: float) -> Recorder | None:
 
 def open_context(settings: Settings, live: Live, emit: Callable[[Event], None]) -> Context:
     """What `prepare` and `settle` use. Raises ConfigError and StoreError."""
-    archive = settings.archive
     backend = backend_of(settings.store)
     context = Context(
         store=TimedStore(open_store(settings.store), backend, emit),
-        archive=open_archive(settings.store, archive.max_bytes, archive.max_age),
+        archive=TimedArchive(open_from(settings), backend, emit),
         # keyed anew in each process: nobody can prepare messages whose fast hashes collide
         memo=Memo(seed=secrets.randbits(64)),
         profile=_profiles(settings),
@@ -99,6 +98,7 @@ async def keep_pruned(context: Context, clock: Callable[[], float]) -> None:
         try:
             dropped = await context.store.prune(clock()), await context.archive.prune(clock())
             log.info("pruned %d lineages and %d originals", *dropped)
+            await context.archive.size()  # for the metrics
         except StoreError as error:
             log.warning("nothing pruned: %s", error)
             context.witness.degraded("store", "prune")

@@ -7,10 +7,11 @@ Rules of this room: this is wiring. What is printed, logged or counted besides t
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
-from metrics.events import Event
+from metrics.events import Event, Recalled
 from metrics.registry import Metrics
 from policies.core.usage import Usage
 from proxy import exchange
@@ -23,6 +24,9 @@ from proxy.exchange import Prepared
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
 from proxy.probes import Ready
+from proxy.recall import web
+from proxy.recall.library import Library
+from proxy.recall.server import Door, make_server
 from proxy.recorder import Recorder
 from proxy.turns import Prepare, Settle, Turns
 
@@ -50,14 +54,19 @@ class Works:
     live: Live
     metrics: Metrics
     recorder: Recorder | None
-    pruning: asyncio.Task[None]
+    library: Library
+    """For people, over HTTP."""
+    door: Door
+    """For agents, over MCP."""
+    running: tuple[asyncio.Task[None], ...]
+    """In the background."""
 
     def admin_app(self) -> AdminApp:
         settings = self.settings
         check_binding(settings.admin_host, settings.admin_token.reveal() if settings.admin_token else "")
         return AdminApp(
             self.metrics.exposition,
-            mounted=admin_api(self.live),
+            mounted=admin_api(self.live, web.routes(self.library), self.door),
             ready=self.ready,
             lifecycle=self.turns.lifecycle,
             hosts=(*settings.allowed_hosts, settings.admin_host),
@@ -66,7 +75,9 @@ class Works:
 
     async def close(self) -> None:
         """When the front end is closed: nothing is settled any more."""
-        self.pruning.cancel()
+        for task in self.running:
+            task.cancel()
+        await asyncio.gather(*self.running, return_exceptions=True)
         if self.recorder is not None:
             self.recorder.close()
         await self.turns.context.store.close()
@@ -93,8 +104,11 @@ def open_works(settings: Settings, request: Request, clock: Clock, audience: Aud
         _watching(live),
         _telling(audience.answer, *([recorder.record] if recorder else [])),
     )
-    pruning = asyncio.get_running_loop().create_task(keep_pruned(context, clock))
-    return Works(settings, turns, readiness(context), live, metrics, recorder, pruning)
+    people, agents = (Library(context.archive, clock, partial(emit, Recalled(via))) for via in ("http", "mcp"))
+    door = Door(partial(make_server, agents))
+    begin = asyncio.get_running_loop().create_task
+    running = begin(keep_pruned(context, clock)), begin(door.serve())
+    return Works(settings, turns, readiness(context), live, metrics, recorder, people, door, running)
 
 
 def _watching(live: Live) -> Prepare:

@@ -17,7 +17,7 @@ from proxy.config.upstreams import BUILT_IN, PRESETS
 from proxy.config.yaml_tree import read, scalar
 
 PREFIX = "HOLDFAST_"
-SECRETS = ("admin_token", "tenant_key")
+SECRETS = ("admin_token", "tenant_key", "archive_key")
 """Keys that exist as variables only."""
 NOT_SETTINGS = ("config", "policy")
 """Variables that stand for flags: --config and --policy."""

@@ -66,6 +66,7 @@ def load_settings(request: Request) -> Settings:
         admin_port=parsed.admin_port,
         admin_token=secret("admin_token", paths.of(parsed.admin_token_file, "admin_token_file"), request.environ),
         tenant_key=secret("tenant_key", paths.of(parsed.tenant_key_file, "tenant_key_file"), request.environ),
+        archive_key=secret("archive_key", paths.of(parsed.archive.key_file, "archive", "key_file"), request.environ),
         allowed_hosts=parsed.allowed_hosts,
         workers=parsed.workers,
         upstreams=tuple(_upstream(name, entry, parsed, paths) for name, entry in parsed.upstreams.items()),

@@ -57,6 +57,8 @@ class Archive(Struct, frozen=True, forbid_unknown_fields=True):
 
     max_bytes: Size = 5_000_000_000
     max_age: Duration = 604_800.0
+    key_file: str | None = None
+    """File with the key that they are encrypted with; or the variable HOLDFAST_ARCHIVE_KEY."""
     mirror: str | None = None
     """A folder on the agent's own machine, so that `grep` and `head` can read them back."""
 
@@ -149,6 +151,8 @@ class Settings(Struct, frozen=True):
     admin_port: int
     admin_token: Secret | None
     tenant_key: Secret | None
+    archive_key: Secret | None
+    """One key, or several with blanks between them: the first seals, each opens."""
     allowed_hosts: tuple[str, ...]
     workers: int
     upstreams: "tuple[Upstream, ...]"

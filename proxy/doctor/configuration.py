@@ -101,7 +101,7 @@ def _error(error: ConfigError) -> Finding:
     # a message repeats the value that is wrong, and somebody may have put a key where none belongs
     what = KEY.sub("***", f"{error.message}; {error.help}" if error.help else error.message)
     variable = re.search(r"`(HOLDFAST_\w+)`", error.message)
-    if short := re.match(r"`(admin_token|tenant_key)` is shorter", error.message):
+    if short := re.match(r"`(admin_token|tenant_key|archive_key)` is shorter", error.message):
         name = f"HOLDFAST_{short[1].upper()}"
         return Finding("failed", name, what, f'export {name}="$(openssl rand -hex 32)"')
     if error.file.startswith("HOLDFAST_"):

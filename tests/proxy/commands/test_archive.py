@@ -76,4 +76,4 @@ def test_a_damaged_archive_is_named(environ: dict[str, str], capsys: pytest.Capt
         if part.exists():
             part.write_bytes(b"not a database" * 500)
     assert main(["archive", "get", "hf-aaaaaaaaaaaaaaaa"], environ) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    assert "it is damaged; move it away" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
 from policies.core.profile import Profile
+from proxy.archive import About
 from proxy.archive.memory import MemoryArchive
 from proxy.dialects import Count
 from proxy.errors import StoreError
@@ -68,9 +69,11 @@ class FaultyArchive(MemoryArchive):
         self.faults = Faults()
         self.misname = False
 
-    async def put(self, tenant: bytes, texts: Sequence[bytes], now: float) -> tuple[str, ...]:
+    async def put(
+        self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
+    ) -> tuple[str, ...]:
         await self.faults.pass_or_fail("archive")
-        ids = await super().put(tenant, texts, now)
+        ids = await super().put(tenant, texts, now, about)
         return tuple(reversed(ids + ids[:1])) if self.misname else ids
 
 

@@ -1,0 +1,44 @@
+"""What a search shows of what it has found: the same for every backend.
+
+Rules of this room: pure. A hit is shown only if a word of the query is in its text or in what is known of it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from proxy.archive import Entry, Hit
+from proxy.archive.words import excerpts, folded, matches, score
+
+SCANNED = 32_000_000
+"""Bytes, as kept, that are read at most where there is no index: a second's work."""
+
+
+class Ranked(Struct, frozen=True):
+    """`count`: of the query's words that occur."""
+
+    count: int
+    score: float
+    hit: Hit
+
+
+def ranked(entry: Entry, content: bytes, words: Sequence[str]) -> Ranked:
+    """An original against the words of a query."""
+    text = content.decode("utf-8", "replace")
+    title, body = folded(title_of(entry)), folded(text)
+    count = matches(words, title, body)
+    return Ranked(count, score(words, title, body), Hit(entry, excerpts(words, text) if count else ()))
+
+
+def title_of(entry: Entry) -> str:
+    """What is known of an original, as words to be found by."""
+    about = entry.about
+    return " ".join((about.tool, *about.paths, about.line, about.session))
+
+
+def best(found: Iterable[Ranked], words: Sequence[str], limit: int) -> tuple[Hit, ...]:
+    """Those with all words; where there are none, those with any. Of equals the newest."""
+    some = [each for each in found if each.count]
+    whole = [each for each in some if each.count == len(words)]
+    ordered = sorted(whole or some, key=lambda each: (-each.score, -each.hit.entry.at))
+    return tuple(each.hit for each in ordered[:limit])
