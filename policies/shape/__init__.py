@@ -36,9 +36,9 @@ STRUCTURE = 8
 class Shape(Struct, frozen=True, forbid_unknown_fields=True):
     """Change an observation before its first sending."""
 
-    lossless: bool = False
+    lossless: bool = True
     """Show it as a terminal would, write JSON in less room and as tables, count repeated lines."""
-    repeats: bool = False
+    repeats: bool = True
     """A repeat of an earlier observation becomes a pointer to it, with what differs."""
     max_tokens: int | None = None
     """Longer ones keep their head and tail."""

@@ -77,7 +77,6 @@ BOUNDS: dict[tuple[str, str], Bound] = {
     ("MaskForTool", "min_tokens"): _COUNT,
     ("Shape", "max_tokens"): _POSITIVE,
     ("ShapeForTool", "max_tokens"): _POSITIVE,
-    ("ShapeForTool", "max_tokens"): _POSITIVE,
     ("Recite", "every"): Bound(least=1_000),
     ("Recite", "at"): Bound(least=0, most=1),
     ("Recite", "max_tokens"): Bound(least=60, most=2_000),

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from policies.mask import MaskForTool
-from policies.policy import NOT_IN_EFFECT, ForTool, Policy, Shape
+from policies.policy import NOT_IN_EFFECT, ForTool, Policy
+from policies.shape import ShapeForTool
 
 # Every key of the documented file, with the value that holds where nothing is written.
 DOCUMENTED: dict[str, Any] = {
@@ -14,7 +15,7 @@ DOCUMENTED: dict[str, Any] = {
     "mode": "enforce",
     "holdout": 0.0,
     "stabilize": {"replay": True, "pin_system": False, "pin_tools": False},
-    "shape": {"lossless": False, "repeats": False, "max_tokens": None},
+    "shape": {"lossless": True, "repeats": True, "max_tokens": None},
     "mask": {"keep_newest": 10, "min_tokens": 200, "keep_errors": True, "exclude_tools": (), "when": "pays"},
     "compact": {
         "trigger": 0.80,
@@ -25,7 +26,7 @@ DOCUMENTED: dict[str, Any] = {
     },
     "breakpoints": {"auto": True, "cache_salt": False},
     "tools": {"append_only": False},
-    "recite": {"enabled": False},
+    "recite": {"enabled": False, "every": 30_000, "at": 0.3, "max_tokens": 300, "failing_calls": False},
     "limits": {"effective": None},
     "per_tool": {},
 }
@@ -66,7 +67,7 @@ def test_settings_of_a_tool_say_only_what_differs() -> None:
     )
     assert policy.per_tool == {
         "read_file": ForTool(mask=MaskForTool(keep_newest=20)),
-        "bash": ForTool(shape=Shape(max_tokens=8000)),
+        "bash": ForTool(shape=ShapeForTool(max_tokens=8000)),
     }
 
 

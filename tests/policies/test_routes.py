@@ -3,10 +3,25 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from policies.mask import Mask, MaskForTool
-from policies.policy import ForTool, Policy, Shape
-from policies.routes import OFF, Match, Route, Routes, for_tool, in_holdout, in_use, mask_for, matches, policy_for
+from policies.policy import ForTool, Policy
+from policies.routes import (
+    OFF,
+    Match,
+    Route,
+    Routes,
+    for_tool,
+    in_holdout,
+    in_use,
+    mask_for,
+    matches,
+    policy_for,
+    shape_for,
+    shapes,
+)
+from policies.shape import Shape, ShapeForTool
 
 POLICIES = {name: Policy(name=name) for name in ("default", "aggressive", "observe")}
 REQUEST = {"upstream": "anthropic", "path": "/v1/messages", "model": "claude-sonnet-4-5", "agent": "claude-code"}
@@ -98,11 +113,30 @@ def test_an_entry_of_a_tool_replaces_what_it_says_and_nothing_else() -> None:
 
 def test_an_exact_name_goes_before_a_pattern_and_the_first_pattern_before_others() -> None:
     entries = {
-        name: ForTool(shape=Shape(max_tokens=n)) for n, name in enumerate(("mcp_*", "mcp_a*", "mcp_a1"), start=1)
+        name: ForTool(shape=ShapeForTool(max_tokens=n)) for n, name in enumerate(("mcp_*", "mcp_a*", "mcp_a1"), start=1)
     }
     policy = with_tools(**entries)
     found = [for_tool(policy, tool).shape.max_tokens for tool in ("mcp_a1", "mcp_a2", "mcp_b", "bash")]
     assert found == [3, 1, 1, None]
+
+
+def test_what_shows_files_is_not_shaped_but_where_a_tool_is_told_to() -> None:
+    policy = with_tools(
+        read_file=ForTool(shape=ShapeForTool(lossless=True)), bash=ForTool(shape=ShapeForTool(max_tokens=7))
+    )
+    policy = replace(policy, shape=Shape(max_tokens=900))
+    assert shape_for(policy, "grep", shows=False) == Shape(lossless=True, repeats=True, max_tokens=900)
+    assert shape_for(policy, "grep", shows=True) == Shape(lossless=False, repeats=True, max_tokens=None)
+    assert shape_for(policy, "read_file", shows=True) == Shape(lossless=True, repeats=True, max_tokens=None)
+    assert shape_for(policy, "bash", shows=True) == Shape(lossless=False, repeats=True, max_tokens=7)
+    assert shape_for(policy, "bash", shows=False) == Shape(lossless=True, repeats=True, max_tokens=7)
+
+
+def test_a_policy_shapes_where_any_of_its_settings_does() -> None:
+    none = Shape(lossless=False, repeats=False)
+    assert shapes(Policy("x")) and not shapes(Policy("x", shape=none))
+    for own in (ShapeForTool(lossless=True), ShapeForTool(repeats=True), ShapeForTool(max_tokens=9)):
+        assert shapes(Policy("x", shape=none, per_tool={"a": ForTool(shape=own)}))
 
 
 def test_the_policies_in_use_end_where_a_route_is_for_everything() -> None:

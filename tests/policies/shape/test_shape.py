@@ -12,7 +12,9 @@ from tests.policies.shape.scenes import REPORT, scene, words
 
 LOG = "\n".join(f"test_{n} passed\x1b[0m" for n in range(50))
 BAR = "".join(f"{n}% of the whole\r" for n in range(100))
-BOTH = Shape(lossless=True, repeats=True)
+BOTH = Shape()
+NEITHER = Shape(lossless=False, repeats=False)
+REPEATS = Shape(lossless=False)
 FILE = Act(b"", shows=True)
 
 
@@ -37,8 +39,8 @@ def test_lossless_is_all_of_the_rules_one_behind_the_other() -> None:
     )
 
 
-def test_nothing_is_proposed_by_default_or_where_it_is_not_worth_it() -> None:
-    assert proposed(Shape(), scene([BAR + LOG, BAR + LOG])) == ()
+def test_nothing_is_proposed_where_nothing_is_asked_for_or_it_is_not_worth_it() -> None:
+    assert proposed(NEITHER, scene([BAR + LOG, BAR + LOG])) == ()
     assert proposed(BOTH, scene(["word " * 99])) == ()
     assert proposed(BOTH, scene(["word " * 2000 + "\x1b[0m" * 5])) == (), "a share too small"
     assert proposed(BOTH, scene(["\x1b[0m" * (FEWEST // 5)])) == (), "too short to look at"
@@ -54,7 +56,7 @@ def test_what_was_read_back_is_never_touched() -> None:
 def test_a_repeat_becomes_a_pointer_and_the_next_one_is_shown_again() -> None:
     turn = scene([LOG] * 4)
     first, second, third, fourth = turn.index.observations
-    edits = [placed.edit for placed in Shape(repeats=True).propose(turn.index.observations, turn)]
+    edits = [placed.edit for placed in REPEATS.propose(turn.index.observations, turn)]
     assert [edit.anchor for edit in edits] == [second.anchor, fourth.anchor]
     assert all(edit.text.startswith("[same output as the tool result before") for edit in edits)
     assert all(edit.archive_id == edit.needs == archive_id(TENANT, first.block.content) for edit in edits)
@@ -70,7 +72,7 @@ def test_a_near_repeat_is_shown_against_what_the_model_was_sent() -> None:
     assert "-test_7 passed\n+test_7 FAILED" in second.text and "\x1b" not in second.text
     later = replace(turn, standing={(turn.index.observations[0].message, 0): (first,)})
     assert proposed(BOTH, later) == (second,), "the same a turn later"
-    (alone,) = proposed(Shape(repeats=True), turn)
+    (alone,) = proposed(REPEATS, turn)
     assert "\x1b" in alone.text
 
 
@@ -83,7 +85,7 @@ def test_a_near_repeat_of_something_else_takes_its_own_shape() -> None:
 def test_a_ceiling_keeps_head_and_tail_and_the_original_in_the_archive() -> None:
     text = "\n".join(f"{'abcdefghij'[n % 10]} line {n}" for n in range(1000))
     turn = scene([text])
-    (edit,) = proposed(Shape(max_tokens=300), turn)
+    (edit,) = proposed(replace(NEITHER, max_tokens=300), turn)
     assert edit.archive_id == archive_id(TENANT, turn.index.observations[0].block.content)
     assert edit.archive_id in edit.text and words(edit.text) <= 300 and edit.text.endswith("j line 999")
     assert edit.removes == words(text) - words(edit.text)
@@ -91,7 +93,7 @@ def test_a_ceiling_keeps_head_and_tail_and_the_original_in_the_archive() -> None
 
 def test_a_ceiling_first_takes_what_says_least_and_leaves_what_fits() -> None:
     series = "\n".join(f"step {n} done" for n in range(1000))
-    (edit,) = proposed(Shape(max_tokens=300), scene(["begin\n" + series]))
+    (edit,) = proposed(replace(NEITHER, max_tokens=300), scene(["begin\n" + series]))
     identity = archive_id(TENANT, scene(["begin\n" + series]).index.observations[0].block.content)
     assert edit.text.split("\n") == [
         "begin",
@@ -103,8 +105,8 @@ def test_a_ceiling_first_takes_what_says_least_and_leaves_what_fits() -> None:
     assert edit.archive_id == identity
     (edit,) = proposed(Shape(lossless=True, max_tokens=300), scene([BAR + LOG]))
     assert edit.text == lossless(BAR + LOG) and not edit.archive_id
-    assert proposed(Shape(max_tokens=300), scene(["word " * 299])) == ()
-    assert proposed(Shape(max_tokens=300), scene(["word " * 305])) == (), "not worth it"
+    assert proposed(replace(NEITHER, max_tokens=300), scene(["word " * 299])) == ()
+    assert proposed(replace(NEITHER, max_tokens=300), scene(["word " * 305])) == (), "not worth it"
 
 
 def test_settings_may_differ_by_observation() -> None:
@@ -112,7 +114,7 @@ def test_settings_may_differ_by_observation() -> None:
 
     def settings_for(one: Observed) -> Shape:
         assert turn.act(one).shows
-        return Shape(repeats=True)
+        return REPEATS
 
     made = BOTH.propose(turn.index.observations, turn, settings_for)
     assert [placed.message for placed in made] == [turn.index.observations[1].message]
