@@ -86,6 +86,8 @@ class Block(Struct, frozen=True):
     """OBSERVATION: lines of its text."""
     first_line: str = ""
     """OBSERVATION: the first line that is not blank, at most 80 characters."""
+    values: frozenset[int] = frozenset()
+    """OBSERVATION, CALL, TEXT of an assistant: the paths, identifiers and ids in it, as numbers to be compared."""
 
 
 class Message(Struct, frozen=True):

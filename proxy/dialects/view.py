@@ -17,6 +17,7 @@ from policies.core.usage import Usage
 from proxy.dialects import Count, UsageReader
 from proxy.dialects.canonical import canonical, decode, identity, raw_identity, unmarked
 from proxy.dialects.head_bytes import HeadFields, cut_head
+from proxy.dialects.mentions import marks
 from proxy.dialects.parts import Object, Part, opaque
 from proxy.dialects.slices import Path, Split, find_value, object_slices
 from proxy.dialects.steady import steady
@@ -73,7 +74,8 @@ class View:
     def message(self, raw: bytes, count: Count) -> Message:
         raw = bytes(raw)
         role, parts = self._read(raw)
-        blocks = tuple(_block(part, index, count) for index, part in enumerate(parts))
+        said = role is Role.ASSISTANT
+        blocks = tuple(_block(part, index, count, said) for index, part in enumerate(parts))
         return Message(role, blocks, raw, self.message_tokens + sum(block.tokens for block in blocks))
 
     def prompt(self, rest: bytes) -> Prompt:
@@ -162,7 +164,7 @@ def _unreadable(raw: bytes) -> Part:
     return Part(Kind.OPAQUE, raw_identity(raw), raw.decode(errors="replace"))
 
 
-def _block(part: Part, index: int, count: Count) -> Block:
+def _block(part: Part, index: int, count: Count, said: bool) -> Block:
     words = part.text
     seen = words if part.kind is Kind.OBSERVATION else ""
     return Block(
@@ -183,7 +185,13 @@ def _block(part: Part, index: int, count: Count) -> Block:
         said=_hashed(steady(seen)),
         lines=seen.count("\n") + (not seen.endswith("\n")) if seen else 0,
         first_line=seen.lstrip().partition("\n")[0].rstrip()[:_FIRST_LINE],
+        values=_values(part, said),
     )
+
+
+def _values(part: Part, said: bool) -> frozenset[int]:
+    telling = part.kind in (Kind.OBSERVATION, Kind.CALL) or (said and part.kind is Kind.TEXT)
+    return marks(part.text, json=part.kind is Kind.CALL) if telling else frozenset()
 
 
 def _hashed(text: str) -> bytes:

@@ -16,21 +16,14 @@ import msgspec
 from msgspec import Struct
 
 from policies.core.conversation import Block, Kind, Message
-from proxy.dialects import Count, Dialect
+from proxy.dialects import Count, Dialect, mentions
 from proxy.replay.prompts import Sent
 
 NEWEST = 10
 """Observations that masking by age leaves alone."""
-SHORTEST = 6
-"""Characters of a value that says something."""
 LONGEST = 200
 """Characters of a whole argument that is a value by itself; longer ones are prose or files."""
 
-_PATH = r"[\w.@+~-]*(?:/[\w.@+~-]+)+/?|[\w-]+\.[A-Za-z][A-Za-z0-9]{0,5}\b"
-_NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
-_VALUE = re.compile(rf"(?P<path>{_PATH})|(?P<name>{_NAME})")
-_QUOTED = re.compile(r"\"([^\"\n]{6,200})\"|'([^'\n]{6,200})'")
-_TELLING = re.compile(r"[_.\d]|[a-z][A-Z]")
 _FENCED = re.compile(r"```[\w-]*\n(.*?)```", re.DOTALL)
 
 HEAD = b"head"
@@ -171,11 +164,6 @@ def _strings(value: Any) -> Iterator[str]:
 def _in(text: str) -> Iterator[str]:
     """Paths, identifiers and quoted strings; a short argument as a whole."""
     whole = text.strip()
-    if SHORTEST <= len(whole) <= LONGEST and "\n" not in whole and " " not in whole:
+    if mentions.SHORTEST <= len(whole) <= LONGEST and "\n" not in whole and " " not in whole:
         yield whole
-    for match in _VALUE.finditer(text):
-        value = match.group()
-        if len(value) >= SHORTEST and (match.group("path") or _TELLING.search(value)):
-            yield value
-    for match in _QUOTED.finditer(text):
-        yield match.group(1) or match.group(2)
+    yield from mentions.values(text)
