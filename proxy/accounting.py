@@ -90,6 +90,8 @@ def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
     placed = Counter(marker.reason for marker in plan.markers) + Counter(name for name, _ in plan.members)
     for reason, count in placed.items():
         yield Planned(traffic, "breakpoints", "applied", reason if mode == "enforce" else mode, count)
+    for head in plan.heads:
+        yield Planned(traffic, head.kind, head.verdict, head.reason if mode == "enforce" else mode)
     if plan.replayed:
         yield Planned(traffic, "stabilize", "applied", "replay", len(plan.replayed))
 

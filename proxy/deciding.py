@@ -29,6 +29,7 @@ from policies.mask import Mask
 from policies.policy import Policy
 from policies.routes import mask_for
 from proxy.archive import Archive
+from proxy.comparing import Asked
 from proxy.dialects import Count
 from proxy.diverging import breaks, said
 from proxy.errors import StoreError
@@ -37,7 +38,7 @@ from proxy.judging import begin_of
 from proxy.lineages import Place, hashes_of
 from proxy.memo import Memo, Turn
 from proxy.opening import Opening
-from proxy.pinning import Asked, Chosen, unchanged
+from proxy.pinning import Chosen, unchanged
 from proxy.reading import Seen
 from proxy.store import Store
 from proxy.writing import Illegal, original, replays, write

@@ -43,6 +43,12 @@ def said(seen: Seen, parent: Turn | None) -> dict[str, bytes]:
 
 def parts_of(seen: Seen) -> dict[str, bytes]:
     """The parts of a head, as they are kept."""
+    if not seen.parts:
+        seen.parts.update(_cut(seen))
+    return seen.parts
+
+
+def _cut(seen: Seen) -> dict[str, bytes]:
     try:
         parts = seen.dialect.cut_head(seen.cut, seen.lead)
     except DialectError:  # a key that occurs twice below the top: no bytes of it can be put anywhere

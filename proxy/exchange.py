@@ -26,13 +26,14 @@ from policies.routes import in_holdout
 from proxy.answering.definition import NAME
 from proxy.answering.offering import offered, with_tool
 from proxy.archive import Archive
+from proxy.comparing import Asked
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide, tell
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
 from proxy.judging import begin_of, health_of
 from proxy.lineages import Place, lineage_at, remembered, resolve
 from proxy.memo import Memo, Turn
-from proxy.pinning import Asked, choose
+from proxy.pinning import choose
 from proxy.reading import Reader, Seen
 from proxy.reckoning import Reckoned, reckon
 from proxy.resuming import resumed

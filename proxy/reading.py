@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -19,7 +19,6 @@ from policies.core.lineage import root_hash
 from policies.core.profile import Profile
 from proxy.dialects import Count, Dialect
 from proxy.dialects.slices import Split, split
-from proxy.errors import DialectError
 from proxy.memo import Memo, Trail, Tree, bounded
 
 LARGE = 64_000
@@ -38,6 +37,8 @@ class Seen:
     trail: Trail
     conversation: Conversation
     profile: Profile
+    parts: dict[str, bytes] = field(default_factory=dict)
+    """The parts of its head, once somebody has asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,16 @@ class Reader:
         return Seen(dialect, cut, len(leads), tree, trail, conversation, profile)
 
     def with_head(self, seen: Seen, body: bytes, path: str) -> Seen:
-        """The same messages under another head, which a body already has. Raises DialectError."""
+        """The same messages, which a body has under another head. Raises DialectError."""
         memo, dialect, count = self.memo, seen.dialect, self.counter(seen.profile)
         cut = split(body, dialect.list_key)
         keys = memo.hashes(cut.elements)
         place = b"%b%b\0%032x" % (seen.tree[0], path.encode(), memo.hash(cut.rest))
         leads = _leads(memo, seen.tree, dialect, keys, cut.elements, count)
         head = _head(memo, dialect, cut.rest, path, place + seen.tree[1].encode(), keys, leads, count)
-        before = memo.hashes(seen.cut.elements)
-        if len(leads) != seen.lead or keys[seen.lead :] != before[seen.lead :]:
-            raise DialectError("another_conversation")
-        return dataclasses.replace(seen, cut=cut, conversation=replace(seen.conversation, head=head))
+        return dataclasses.replace(
+            seen, cut=cut, lead=len(leads), parts={}, conversation=replace(seen.conversation, head=head)
+        )
 
 
 def _leads(

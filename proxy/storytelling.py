@@ -31,6 +31,7 @@ def story_of(plan: Plan, seen: Seen, turn: int, before: Sent | None, reckoned: R
         steps=tuple(_steps(plan, seen)),
         arithmetic=plan.arithmetic,
         turns=horizon(turn),
+        heads=plan.heads,
         replayed=len(plan.replayed),
         markers=len(plan.markers),
     )

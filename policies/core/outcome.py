@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from policies.core.edits import Arithmetic, EditKind, Verdict
 from policies.core.health import Signal
-from policies.core.plan import Break
+from policies.core.plan import Break, Kept
 
 STEPS = 40
 """Proposals listed one by one."""
@@ -79,6 +79,8 @@ class Story(Struct, frozen=True):
     arithmetic: Arithmetic = Arithmetic()
     turns: float = 0.0
     """Further turns that the planner expects."""
+    heads: tuple[Kept, ...] = ()
+    """What became of a head that is not as it was last sent."""
     replayed: int = 0
     markers: int = 0
     health: tuple[Signal, ...] = ()

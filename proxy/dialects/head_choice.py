@@ -15,7 +15,6 @@ import msgspec
 from proxy.dialects.canonical import decode
 from proxy.dialects.head_bytes import joined, member, part_values, value_at
 from proxy.dialects.slices import Path, array_slices
-from proxy.errors import DialectError
 
 CHOICE: Path = ("tool_choice",)
 PARALLEL = "parallel_tool_calls"
@@ -60,12 +59,14 @@ def choice_of(rest: bytes) -> object:
     return None if raw is None else decode(raw)
 
 
-def with_added(names: Sequence[str], before: bytes, now: bytes, keep: Sequence[int]) -> bytes:
-    """The part `before` with those elements of the list in `now` behind its own. DialectError where it is no list."""
-    (path, old), *more = part_values(names, before).items()
-    (there, new), *others = part_values(names, now).items()
-    if more or others or path != there:
-        raise DialectError("several_lists")
+def with_added(names: Sequence[str], before: bytes, now: bytes, keep: Sequence[int]) -> bytes | None:
+    """The part `before` with those elements of the list in `now` behind its own; None where that is not one list."""
+    sides = part_values(names, before), part_values(names, now)
+    if len(sides[0]) != 1 or sides[0].keys() != sides[1].keys():
+        return None
+    ((path, old),), ((_, new),) = (side.items() for side in sides)
+    if not old.startswith(b"[") or len(array_slices(new)) <= max(keep):
+        return None
     places = array_slices(new)
     added = [new[slice(*places[place])] for place in keep]
     first = array_slices(old)

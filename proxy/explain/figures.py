@@ -72,6 +72,9 @@ def line_of(turn: Turn) -> Line:
     for tally in story.tallies:
         if tally.verdict == "applied":
             applied[tally.kind] = applied.get(tally.kind, 0) + tally.count
+    for kept in story.heads:
+        if kept.verdict == "applied":
+            applied[kept.kind] = applied.get(kept.kind, 0) + 1
     return Line(
         turn=turn.number,
         at=turn.record.at,

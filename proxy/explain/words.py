@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from policies.core.edits import FIRST_SENDING
 from policies.core.health import Signal
 from policies.core.outcome import Lost, Outcome, Story
-from policies.core.plan import Break
+from policies.core.plan import Break, Kept
 from proxy.explain.figures import Line, Rewrite, Total, line_of, payback, rewrites_of, share, story_of
 from proxy.explain.looking import Turn
 from proxy.tables import render
@@ -200,6 +200,7 @@ def _sign(signal: Signal) -> str:
 
 
 def _planned(story: Story, colour: bool) -> Iterator[str]:
+    yield from map(_head, story.heads)
     if story.replayed:
         yield f"{story.replayed} messages went out in the bytes of their first sending"
     if not story.tallies:
@@ -210,6 +211,12 @@ def _planned(story: Story, colour: bool) -> Iterator[str]:
     rows = [_rewrite(rewrite, story.unit) for rewrite in rewrites_of(story)]
     more = sum(tally.count for tally in story.tallies) - len(rows)
     yield render(header, rows, width=WIDE, colour=colour) + (f"\nand {more:,} more" if more else "")
+
+
+def _head(kept: Kept) -> str:
+    if kept.verdict == "applied":
+        return f"{kept.part} went out as before ({kept.kind}: {kept.reason}), about {count(kept.tokens)} tokens kept"
+    return f"{kept.part} went out as the client has it now ({kept.kind}: {kept.reason})"
 
 
 def _batches(story: Story) -> Iterator[str]:
