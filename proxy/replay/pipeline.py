@@ -109,7 +109,7 @@ async def through(stage: Stage, policy: PolicyAt) -> list[Passed]:
     last: Pair | None = None
     for turn, (call, step) in enumerate(zip(stage.script.calls, stage.steps, strict=True)):  # noqa: B007  `policy` reads it
         prepared = await prepare(_request(stage, call), context, call.now)
-        sent = stage.reader.read(prepared.body, last[1] if last else None)
+        sent = _read_back(stage, call, step, prepared.body, last)
         usage = provider.answer(sent.prompt, call.now, step.output_tokens)
         await settle(prepared, context, usage, call.now)
         wrong = _wrong(stage, last, (step.received, sent), prepared)
@@ -143,6 +143,11 @@ def judged(
 def _request(stage: Stage, call: Call) -> Request:
     script = stage.script
     return Request("replay", script.dialect, script.path, call.body, session=script.id)
+
+
+def _read_back(stage: Stage, call: Call, step: Step, body: bytes, last: Pair | None) -> Sent:
+    """What was sent; the same bytes as received read the same."""
+    return step.received if body == call.body else stage.reader.read(body, last[1] if last else None)
 
 
 def _wrong(stage: Stage, last: Pair | None, now: Pair, prepared: Prepared) -> tuple[str, ...]:

@@ -57,16 +57,18 @@ class Reader:
         head = self.heads.get(cut.rest)
         if head is None:
             head = self.heads.setdefault(cut.rest, self.dialect.head(cut.rest, self.path, self.count))
-        messages = tuple(self.message(element) for element in cut.elements)
+        keys = list(map(xxhash.xxh3_128_intdigest, cut.elements))
+        found = zip(keys, cut.elements, map(self.messages.get, keys), strict=True)
+        messages = tuple(message or self._new(key, element) for key, element, message in found)
         conversation = Conversation(self.dialect.name, head, messages)
         return Sent(conversation, prompt(conversation, before))
 
-    def message(self, raw: "bytes | memoryview") -> Message:
+    def message(self, raw: bytes) -> Message:
         key = xxhash.xxh3_128_intdigest(raw)
-        message = self.messages.get(key)
-        if message is None:
-            message = self.messages.setdefault(key, self.dialect.message(bytes(raw), self.count))
-        return message
+        return self.messages.get(key) or self._new(key, raw)
+
+    def _new(self, key: int, raw: "bytes | memoryview") -> Message:
+        return self.messages.setdefault(key, self.dialect.message(bytes(raw), self.count))
 
 
 def prompt(conversation: Conversation, before: Sent | None = None, same: int | None = None) -> Prompt:

@@ -5,6 +5,7 @@ calculation and then really played, so all figures come about in the same way.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from proxy.replay.evidence import Evidence
 from proxy.replay.figures import Figures
 from proxy.replay.pipeline import Passed, PolicyAt, Stage, Step, direct, through
 from proxy.replay.prompts import Reader
+from proxy.replay.remembering import counted_once, remembered
 from proxy.replay.schedule import Edits, Offer, Schedule, cheapest
 from proxy.replay.wire import Call, Script
 
@@ -41,7 +43,8 @@ class Played(Struct, frozen=True):
 
 def play(script: Script, profile: Profile, policies: Sequence[Policy], count: Count) -> Played:
     """Play a session under every policy and baseline."""
-    stage = staged(script, profile, _remembering(count))
+    remembering = dataclasses.replace(script, dialect=remembered(script.dialect))
+    stage = staged(remembering, profile, counted_once(count))
     return asyncio.run(_play(stage, policies))
 
 
@@ -112,13 +115,3 @@ def _output(call: Call, answer: Sequence[Message]) -> int:
 def _figures(passed: Sequence[Passed]) -> tuple[Figures, ...]:
     return tuple(one.figures for one in passed)
 
-
-def _remembering(count: Count) -> Count:
-    """Counting that remembers: every pass sees the same texts."""
-    known: dict[str, int] = {}
-
-    def counted(text: str) -> int:
-        found = known.get(text)
-        return found if found is not None else known.setdefault(text, count(text))
-
-    return counted
