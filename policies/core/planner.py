@@ -23,6 +23,11 @@ cut off may differ by up to one step a turn.) A turn with one is only taken if A
 So A <= (1 + WORST_CASE) U at every turn, in the model's prices. Edits that the model's context limit forces are
 exempt: without them the run would have ended.
 
+FRESH, in that proof: edits of what was never sent cost no cache and are not weighed. A shape only removes. (It may
+leave a short context below what the provider caches at all: that much at most is computed anew a turn, until the
+context has outgrown it.) A note only adds: let N be what notes have cost so far. They count in A where a batch
+is weighed, so A <= (1 + WORST_CASE) U + N at every turn. N is what their policy's settings allow (recite.py).
+
 STAKE, the same for the markers: let B be the cost so far as the client would have paid it, without edits and
 markers of ours. A fee for what is new on a turn is only paid if U <= (1 + WORST_CASE) B without it, this turn's
 reads included; other markers cost nothing. So U <= (1 + WORST_CASE) B + the fee of one turn, which is
