@@ -114,4 +114,3 @@ def _output(call: Call, answer: Sequence[Message]) -> int:
 
 def _figures(passed: Sequence[Passed]) -> tuple[Figures, ...]:
     return tuple(one.figures for one in passed)
-
