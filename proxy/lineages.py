@@ -129,7 +129,7 @@ def _remembered(seen: Seen, head: HeadKey) -> tuple[Turn, int] | None:
     for common in range(len(trail.nodes), 0, -1):
         turn = trail.nodes[common - 1].newest(head)
         if turn is not None:
-            return (_rewritten(seen, common, turn, head), common) if _continues(trail, common) else None
+            return (_rewritten(seen, common, turn, head), common) if _continues(trail, common, head) else None
     return None
 
 
@@ -165,9 +165,15 @@ def _content(message: Message) -> tuple[bytes, ...]:
     return tuple(block.hash for block in message.blocks)
 
 
-def _continues(trail: Trail, common: int) -> bool:
-    """Sharing a first message is not enough: a whole earlier request, or an answer, must be shared."""
-    return any(node.turns or node.message.role is Role.ASSISTANT for node in trail.nodes[:common])
+def _continues(trail: Trail, common: int, head: HeadKey) -> bool:
+    """Sharing a first message is not enough: an answer must be shared, or a whole earlier request.
+
+    That one must have had this head, or have an answer here: a title is asked for of the same first message.
+    """
+    if any(node.message.role is Role.ASSISTANT for node in trail.nodes[:common]):
+        return True
+    answered = any(message.role is Role.ASSISTANT for message in trail.messages[common:])
+    return any(answered or turn.head == head for node in trail.nodes[:common] for turn in node.turns.values())
 
 
 def hashes_of(head: Head) -> Hashes:

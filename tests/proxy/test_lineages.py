@@ -205,3 +205,25 @@ def test_edits_that_need_no_more_room_stay_when_masking_is_switched_off() -> Non
         replica.turn(CHAT, turn)
     replica.policy = Policy(name="later", mask=Mask(when="never"))
     assert masked(CHAT, replica.turn(CHAT, turns[4]).body) == 2
+
+
+@every_wire
+def test_a_title_asked_for_of_the_same_first_message_is_not_the_turn_before(wire: Wire) -> None:
+    # opencode, Claude Code: under one session id, without tools; what it wrote the main loop could never read
+    replica, task = Replica(IDLE), User("Please fix this. " * 2000)
+    title = replica.turn(wire, [task], system="Write a title.", tool="")
+    turns = [replica.turn(wire, [task, *work(turn)[1:]]) for turn in range(3)]
+    again = replica.turn(wire, [task], system="Write a title.", tool="")
+    assert [headers(found)["x-holdfast-turn"] for found in (title, *turns)] == ["1", "1", "2", "3"]
+    assert [found.plan.prefix for found in turns if found.plan] == ["first", "kept", "kept"]
+    assert headers(again)["x-holdfast-turn"] == "1"
+
+
+@every_wire
+def test_a_head_that_changes_right_after_the_first_request_is_named(wire: Wire) -> None:
+    replica, task = Replica(IDLE), User("Please fix this. " * 2000)
+    marked = {"cache_control": {"type": "ephemeral"}} if wire is ANTHROPIC else {}
+    replica.turn(wire, [task], system="It is one o'clock.", **marked)
+    found = replica.turn(wire, [task, *work(1)[1:]], system="It is two o'clock.", **marked)
+    assert headers(found)["x-holdfast-turn"] == "2"
+    assert found.plan and [each.cause for each in found.plan.breaks] == ["system_changed"]
