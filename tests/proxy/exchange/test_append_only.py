@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from policies.core.edits import archive_id
 from policies.mask import Mask
 from policies.policy import Policy
+from policies.shape import Shape
 from proxy.archive.sqlite import open_sqlite_archive
 from proxy.exchange import Prepared
 from proxy.store.sqlite import open_sqlite
@@ -284,7 +286,7 @@ def test_one_that_comes_late_with_edits_drops_them_where_the_first_had_none(wire
 
 def test_the_same_answer_masked_twice_has_one_original() -> None:
     # the same file read twice: two places, one archive id
-    replica = Replica()
+    replica = Replica(replace(EAGER, shape=Shape(repeats=False)))
     steps: list[Step] = [User("Go.")]
     for number in range(4):
         steps += [Answer("Again.", (f"c{number}",)), Results((Result(f"c{number}", large("same")),))]
