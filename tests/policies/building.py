@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from policies.core.conversation import Block, BlockHash, Conversation, Head, Kind, Message, Role
-from policies.core.edits import Anchor, Edit, Placed
+from policies.core.edits import Anchor, Edit, Placed, compose
 from policies.core.lineage import Lineage, Sent
 from policies.core.plan import Plan
 from policies.core.profile import CacheRule, LongestPrefix, Prices, Profile
@@ -127,7 +127,8 @@ def as_sent(whole: Conversation, edits: Sequence[Placed]) -> list[tuple[bytes, i
     """Each message as the provider sees it: an identity and its tokens."""
     found = []
     for index, part in enumerate(whole.messages):
-        here = {placed.block: placed.edit for placed in edits if placed.message == index}
-        names = [here[b.index].text.encode() if b.index in here else bytes(b.hash) for b in part.blocks]
-        found.append((b"|".join(names), part.tokens - sum(edit.removes for edit in here.values())))
+        here = [placed for placed in edits if placed.message == index]
+        of = [compose([placed.edit for placed in here if placed.block == block.index]) for block in part.blocks]
+        names = [each.over(block.hash.hex()).encode() for block, each in zip(part.blocks, of, strict=True)]
+        found.append((b"|".join(names), part.tokens - sum(placed.edit.removes for placed in here)))
     return found

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from policies.core.conversation import Conversation
-from policies.core.edits import Placed, locate
-from policies.core.lineage import Lineage
+from policies.core.conversation import Conversation, Kind
+from policies.core.edits import Edit, Placed, anchored, locate, merged
+from policies.core.lineage import Lineage, with_fresh
+from policies.core.notes import Note, placed_notes, tail
 from policies.core.plan import Marker, Plan
 from policies.core.planner import WORST_CASE, Terms, plan
 from policies.core.profile import MILLION, Breakpoints, LongestPrefix, Profile, TokenBlocks, Units
@@ -73,14 +74,26 @@ def marked_late(whole: Conversation) -> Conversation:
     return marked_at(whole, max(0, len(whole.messages) - 5))
 
 
-def session(profile: Profile, course: Course, client: Client, when: str = "pays", *, mark: bool = False) -> list[Turn]:
-    """Every turn of a session whose client only ever appends."""
+def first_edits(whole: Conversation, lineage: Lineage) -> tuple[Placed, ...]:
+    """A third of each new observation goes, and every third turn has a note at its tail."""
+    new = [one for one in anchored(whole.messages) if one[0] >= lineage.common and one[1].kind is Kind.OBSERVATION]
+    shapes = [Placed(Edit("shape", anchor, "shaped", block.tokens // 3), n, block.index) for n, block, anchor in new]
+    place, note = tail(whole, lineage.common), Note("recite", f"note {lineage.turn}", 80)
+    notes = placed_notes(whole.messages, place, [note]) if place and lineage.turn % 3 == 2 else ()
+    return merged(tuple(shapes), notes)
+
+
+def session(
+    profile: Profile, course: Course, client: Client, when: str = "pays", *, mark: bool = False, fresh: bool = False
+) -> list[Turn]:
+    """Every turn of a session whose client only ever appends. `fresh`: with shapes and notes."""
     mask, terms = Mask(keep_newest=KEEP), Terms(when=when, keep_newest=KEEP, mark=mark)
     messages, lineage, now, turns = [asked(tokens=400)], Lineage(TENANT), 1000.0, []
     for number, step in enumerate(course.steps):
         whole = client(conversation(*messages, tokens=course.head, tools=1, markable=mark))
-        proposals = mask.propose(whole, lineage)
-        decided = plan(whole, lineage, proposals, profile, now, terms)
+        first = first_edits(whole, lineage) if fresh else ()
+        proposals = mask.propose(whole, with_fresh(lineage, first))
+        decided = plan(whole, lineage, proposals, profile, now, terms, fresh=first)
         turns.append(Turn(whole, lineage, proposals, decided, now))
         output = output_cost(profile, Usage(input=decided.sent.tokens, output=step.answer))
         lineage = after(decided, whole, number + 1, output)
@@ -224,15 +237,33 @@ def test_bound_a_session_never_costs_more_than_the_worst_case_above_direct(
 
 
 @every_case
-@few
+@settings(max_examples=15)
 @given(course=COURSES)
+def test_bound_notes_cost_what_they_cost_beside_it(model: str, client: Client, course: Course) -> None:
+    profile = profile_for(PROFILES, model)
+    noted, plain = Provider(profile), Provider(profile)
+    dearest = max(profile.prices.input, profile.prices.write or 0.0) - profile.prices.read
+    slack = (grain(profile) + getattr(profile.cache, "minimum", 0)) * dearest / MILLION
+    notes = 0.0
+    for number, turn in enumerate(session(profile, course, client, fresh=True), 1):
+        added = [placed for placed in turn.plan.in_force if placed.edit.way == "append"]
+        usd, _ = noted.serve(turn, as_sent(turn.whole, added), [])
+        notes += usd - plain.serve(turn, as_sent(turn.whole, ()), [])[0]
+        ledger = turn.plan.ledger
+        actual, direct = ledger.actual_usd + ledger.output_usd, ledger.direct_usd + ledger.output_usd
+        assert actual <= (1 + WORST_CASE) * direct + notes + number * slack + 1e-12
+
+
+@every_case
+@settings(max_examples=20)
+@given(course=COURSES, fresh=st.booleans())
 def test_costs_and_reads_are_those_of_a_cache_simulated_on_what_was_sent(
-    model: str, client: Client, course: Course
+    model: str, client: Client, course: Course, fresh: bool
 ) -> None:
     profile = profile_for(PROFILES, model)
     edited, plain = Provider(profile), Provider(profile)
     actual = direct = 0.0
-    for turn in session(profile, course, client):
+    for turn in session(profile, course, client, fresh=fresh):
         usd, read = edited.serve(turn, turn.sent, turn.plan.markers)
         bare, _ = plain.serve(turn, as_sent(turn.whole, ()), [])
         actual, direct = actual + usd, direct + bare
