@@ -60,16 +60,16 @@ def system_refusal(texts: Sequence[Rewording], characters: int) -> str:
     return "long_change" if others > SYSTEM_SHARE * characters else ""
 
 
-def note(texts: Sequence[Rewording], before: str) -> str:
+def drift(texts: Sequence[Rewording]) -> str:
+    """What a note says of them; empty where a model has no use for any of it."""
+    return "; ".join(f"{text.place} {_said(span)}" for text in texts for span in _told(text))
+
+
+def note(drifts: Sequence[str], before: str) -> str:
     """The note to append; empty where none is needed. `before`: the last one appended on this lineage."""
-    said = "; ".join(f"{text.place} {_said(span)}" for text in texts for span in _told(text))
+    said = "; ".join(filter(None, drifts))
     now = f"{NOTE}{said}]" if said else AGAIN if before else ""
     return now if now != before else ""
-
-
-def harmless(texts: Sequence[Rewording]) -> bool:
-    """Whether a model has no use for any of it."""
-    return not any(True for text in texts for _ in _told(text))
 
 
 def is_drift(text: str) -> bool:

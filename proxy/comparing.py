@@ -7,13 +7,10 @@ withdraws must be disallowed. It must not know prices.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from msgspec import Struct
-
-from policies.core.edits import EditKind
-from policies.core.heads import Rewording, reworded_system, reworded_tools
-from policies.core.lineage import Lineage
+from policies.core.heads import Part, reworded_system, reworded_tools
+from policies.core.lineage import PARTS, Lineage
 from policies.policy import Policy
-from policies.stabilize import harmless, system_refusal, tools_refusal
+from policies.stabilize import drift, system_refusal, tools_refusal
 from policies.tools import Change, change_of
 from proxy.dialects.canonical import decode
 from proxy.dialects.head_bytes import part_values
@@ -22,8 +19,11 @@ from proxy.dialects.head_tools import is_marked, named_tools
 from proxy.dialects.slices import Path
 from proxy.diverging import prompt_of
 from proxy.lineages import Place
-from proxy.memo import Turn
+from proxy.memo import Turn, bounded
 from proxy.reading import Reader, Seen
+
+COMPARED = 256
+"""Pairs of heads whose comparison is remembered."""
 
 Parts = Mapping[str, bytes]
 """Of a head, by name, as they are kept."""
@@ -54,22 +54,17 @@ class Asked:
         return self.turn.sent_as(self.mode) if self.turn else {}
 
 
-class Part(Struct, frozen=True):
-    """One part that differs from what the provider holds."""
-
-    name: str
-    refusal: str = ""
-    """Why it cannot be sent as before; empty where it can."""
-    texts: tuple[Rewording, ...] = ()
-    word: str = ""
-    """How it differs, where it can."""
-    kind: EditKind = "stabilize"
-    target: bytes = b""
-    """What to send of it."""
+def differing(asked: Asked, received: Parts) -> tuple[Part, ...]:
+    """What differs of tools and system, compared once for each pair of heads."""
+    memo, held, policy = asked.reader.memo, asked.held, asked.policy
+    names = (asked.seen.dialect.name, repr(policy.stabilize), repr(policy.tools), asked.seen.conversation.head.model)
+    sides = (*(held.get(name, b"") for name in PARTS), *received.values(), asked.seen.cut.rest)
+    key = memo.hashes([*map(str.encode, names), *sides])
+    found = memo.compared.get(key)
+    return bounded(memo.compared, key, tuple(_differing(asked, received, held)) if found is None else found, COMPARED)
 
 
-def differing(asked: Asked, received: Parts, held: Parts) -> Iterator[Part]:
-    """What differs of tools and system, compared."""
+def _differing(asked: Asked, received: Parts, held: Parts) -> Iterator[Part]:
     policy = asked.policy
     wanted = {"tools": policy.stabilize.pin_tools or policy.tools.append_only, "system": policy.stabilize.pin_system}
     for name, compare in (("tools", _tools), ("system", _system)):
@@ -96,29 +91,30 @@ def _tools(asked: Asked, before: bytes, now: bytes) -> Part | None:
     if texts and not asked.policy.stabilize.pin_tools:
         return None
     if change.withdrawn or change.added:
-        return _listed(asked, change, before, now, texts)
+        return _listed(asked, change, before, now, drift(texts))
     if not texts and [name for name, _ in old] == [name for name, _ in new]:
         return None if is_marked(before) or is_marked(now) else Part("tools", word="respelled", target=before)
-    return Part("tools", "", texts, "reworded" if texts else "reordered", target=before)
+    return Part("tools", "", "reworded" if texts else "reordered", target=before, drift=drift(texts))
 
 
-def _listed(asked: Asked, change: Change, before: bytes, now: bytes, texts: tuple[Rewording, ...]) -> Part | None:
+def _listed(asked: Asked, change: Change, before: bytes, now: bytes, said: str) -> Part:
     """A list of other tools: those before stay where they are, and what comes in stands behind them."""
     if not asked.policy.tools.append_only:
         return Part("tools", "other_tools")
-    if change.withdrawn and restricted(asked, change, now) is None:
+    values = _restricted(asked, change, now) if change.withdrawn else {}
+    if values is None:
         return Part("tools", "no_restriction", kind="tools")
     if not change.added:
-        return Part("tools", "", texts, "withdrawn", "tools", before)
+        return Part("tools", "", "withdrawn", "tools", before, said, change.withdrawn, values)
     names = asked.seen.dialect.fields.tools
     new = [name for name, _ in named_tools(names, now) or ()]
     target = with_added(names, before, now, [new.index(name) for name in change.added])
     if target is None:
         return Part("tools", "several_lists", kind="tools")
-    return Part("tools", "", texts, "added", "tools", target)
+    return Part("tools", "", "added", "tools", target, said, change.withdrawn, values)
 
 
-def restricted(asked: Asked, change: Change, now: bytes) -> dict[Path, bytes] | None:
+def _restricted(asked: Asked, change: Change, now: bytes) -> dict[Path, bytes] | None:
     """Members that disallow what the client has withdrawn; None where there is no way."""
     seen, dialect = asked.seen, asked.seen.dialect.name
     if not change.stay and not change.added:
@@ -143,12 +139,14 @@ def _system(asked: Asked, before: bytes, now: bytes) -> Part | None:
         return Part("system", "other_blocks")
     if not texts:
         return None if is_marked(before) or is_marked(now) else Part("system", word="respelled", target=before)
-    refusal = system_refusal(texts, len(before.decode(errors="replace")))
-    return Part("system", refusal, texts, "harmless" if harmless(texts) else "reworded", target=before)
+    refusal, said = system_refusal(texts, len(before.decode(errors="replace"))), drift(texts)
+    return Part("system", refusal, "reworded" if said else "harmless", target=before, drift=said)
 
 
-def withdrawn(asked: Asked, sent: bytes, received: bytes) -> Change | None:
-    """What is listed although the client no longer lists it."""
+def listed_again(asked: Asked, sent: bytes, received: bytes) -> Part:
+    """The tools as a first try sent them."""
     old, new = (named_tools(asked.seen.dialect.fields.tools, part) for part in (sent, received))
     change = None if old is None or new is None else change_of(old, new)
-    return change if change and change.withdrawn else None
+    gone = change.withdrawn if change else ()
+    values = _restricted(asked, change, received) if change and gone else {}
+    return Part("tools", target=sent, withdrawn=gone, values=values or {})

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from policies.core.conversation import Block, Head, Kind, Message, PrefixHash, Role
 from policies.core.edits import Edit, Placed, locate
+from policies.core.heads import Part
 from policies.core.index import Force, Index
 from policies.core.lineage import Ledger, Record, extend_message
 from policies.core.plan import Marker
@@ -212,6 +213,8 @@ class Memo:
     """System messages at the front of a list, by fast hash, least recently used first."""
     ends: WeakValueDictionary[tuple[Tree, bytes], Turn] = field(default_factory=WeakValueDictionary)
     """The newest turn that ended with an answer of a tool, by `endings`; as long as its family is remembered."""
+    compared: OrderedDict[tuple[int, ...], tuple[Part, ...]] = field(default_factory=OrderedDict)
+    """How the heads of two requests differ, by their bytes, least recently used first."""
     size: int = 0
 
     def hash(self, element: Raw | bytes) -> int:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from policies.core.edits import Verdict
+from policies.core.heads import Part
 from policies.core.lineage import Lineage
 from policies.core.notes import Note, tail
 from policies.core.plan import Kept, Plan
 from policies.core.planner import Terms, horizon, plan
 from policies.core.profile import MILLION, Breakpoints
 from policies.stabilize import is_drift, note
-from proxy.comparing import Asked, Part, Parts, differing, restricted, withdrawn
+from proxy.comparing import Asked, Parts, differing, listed_again
 from proxy.dialects.head_bytes import leads_of, part_values, with_values
-from proxy.dialects.head_choice import CHOICE, PARALLEL
 from proxy.diverging import parts_of
 from proxy.errors import DialectError
 from proxy.judging import begin_of
@@ -87,8 +87,11 @@ def _against(asked: Asked, seen: Seen) -> Lineage:
 
 def _again(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
     """A retry: what its first try sent."""
-    held = {name: turn.held[name] for name in turn.record.held}
-    return _under(asked, {**parts_of(asked.seen), **held}) if held else plain
+    received, held = parts_of(asked.seen), turn.record.held
+    parts = [Part(name, target=turn.held[name]) for name in held if name == "system"]
+    if "tools" in held:
+        parts.append(listed_again(asked, turn.held["tools"], received["tools"]))
+    return _under(asked, parts) if parts else plain
 
 
 def _chosen(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
@@ -96,16 +99,13 @@ def _chosen(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
         return plain
     if not turn.record.held and _same_bytes(asked):
         return plain
-    received, held = parts_of(asked.seen), asked.held
-    parts = tuple(differing(asked, received, held))
-    kept = {part.name for part in parts if not part.refusal}
-    texts = tuple(text for part in parts if part.name in kept for text in part.texts)
-    said = note(texts, _last_note(asked.lineage) if turn.record.held else "")
+    parts = differing(asked, _cut(asked.seen))
+    kept = [part for part in parts if not part.refusal]
+    said = note([part.drift for part in kept], _last_note(asked.lineage) if turn.record.held else "")
     if not kept:
         back = _noted(asked, plain, said if not parts else "")
         return dataclasses.replace(back or plain, heads=_verdicts(parts, "rejected", ""))
-    target = {**received, **{part.name: part.target for part in parts if part.name in kept}}
-    pinned = _noted(asked, _under(asked, target), said)
+    pinned = _noted(asked, _under(asked, kept), said)
     if pinned is None:
         return dataclasses.replace(plain, heads=_verdicts(parts, "rejected", "no_place"))
     return _cheaper(asked, plain, pinned, parts)
@@ -113,37 +113,47 @@ def _chosen(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
 
 def _same_bytes(asked: Asked) -> bool:
     """Whether tools and system are those that the provider holds, byte for byte."""
-    received = asked.seen.dialect.cut_head(asked.seen.cut, asked.seen.lead)
-    return all(asked.held.get(name) == raw for name, raw in received.items())
+    return all(asked.held.get(name) == raw for name, raw in _cut(asked.seen).items())
 
 
-def _under(asked: Asked, target: Parts) -> Chosen:
-    """The turn with these parts for its head, read back. Raises DialectError."""
-    seen, dialect, received = asked.seen, asked.seen.dialect, parts_of(asked.seen)
-    differs = [name for name in ("tools", "system") if target[name] != received[name]]
-    change = withdrawn(asked, target["tools"], received["tools"]) if "tools" in differs else None
-    values = (restricted(asked, change, received["tools"]) or {}) if change else {}
-    for name in differs:
-        values |= part_values(getattr(dialect.fields, name), target[name])
-    leads = leads_of(dialect.list_key, target["system"]) if "system" in differs else []
+def _cut(seen: Seen) -> dict[str, bytes]:
+    """Tools and system, in bytes."""
+    return seen.dialect.cut_head(seen.cut, seen.lead)
+
+
+def _under(asked: Asked, parts: Sequence[Part]) -> Chosen:
+    """The turn with these parts for its head, read back. Raises Illegal or DialectError."""
+    seen, dialect = asked.seen, asked.seen.dialect
+    values = {path: raw for part in parts for path, raw in part.values.items()}
+    leads: list[bytes] = []
+    for part in parts:
+        values |= part_values(getattr(dialect.fields, part.name), part.target)
+        leads += leads_of(dialect.list_key, part.target) if part.name == "system" else []
     body = with_values(asked.body, seen.cut, values, leads)
     found = asked.reader.with_head(seen, body, asked.path)
-    _check(asked, found, target)
-    sent, before = parts_of(found), asked.held
-    held = {name: b"" if raw == before.get(name) else raw for name, raw in sent.items() if raw != received[name]}
-    return Chosen(found, body, _against(asked, found), held=held, withdrawn=change.withdrawn if change else ())
+    _check(asked, found, parts)
+    withdrawn = tuple(name for part in parts for name in part.withdrawn)
+    return Chosen(found, body, _against(asked, found), held=_held(asked, found, parts), withdrawn=withdrawn)
 
 
-def _check(asked: Asked, found: Seen, target: Parts) -> None:
+def _held(asked: Asked, found: Seen, parts: Sequence[Part]) -> Parts:
+    """The parts that are sent otherwise than received; as empty bytes those that are sent as before."""
+    sent = {part.name: part.target for part in parts}
+    if found.conversation.head.parameters_hash != asked.seen.conversation.head.parameters_hash:
+        sent["parameters"] = parts_of(found)["parameters"]
+    return {name: b"" if raw == asked.held.get(name) else raw for name, raw in sent.items()}
+
+
+def _check(asked: Asked, found: Seen, parts: Sequence[Part]) -> None:
     """INVARIANT: LEGAL; what is sent, read back, is what was chosen, and nothing but it has changed."""
-    sent, hashes = parts_of(found), asked.reader.memo.hashes
+    hashes = asked.reader.memo.hashes
     said = [hashes(one.cut.elements[one.lead :]) for one in (found, asked.seen)]
     if found.lead != asked.seen.lead or said[0] != said[1]:
         raise Illegal("messages_changed")
-    if any(sent[name] != target[name] for name in ("tools", "system")):
+    if _cut(found) != {**_cut(asked.seen), **{part.name: part.target for part in parts}}:
         raise Illegal("head_changed")
-    now, before = (one.dialect.prompt(one.cut.rest).parameters for one in (found, asked.seen))
-    if any(now.get(name) != before.get(name) for name in {*now, *before} - {CHOICE[0], PARALLEL}):
+    heads = found.conversation.head, asked.seen.conversation.head
+    if heads[0].parameters_hash != heads[1].parameters_hash and not any(part.values for part in parts):
         raise Illegal("parameters_changed")
     _check_markers(found)
 

@@ -6,10 +6,12 @@ wire formats: a tool comes with its name, whatever it was wrapped in.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
 from msgspec import Struct
+
+from policies.core.edits import EditKind
 
 Tool = tuple[str, object]
 """A tool's name and its definition in canonical form."""
@@ -71,6 +73,25 @@ class Span(Struct, frozen=True):
     def size(self) -> int:
         """Characters of the longer side."""
         return max(len(self.before), len(self.after))
+
+
+class Part(Struct, frozen=True):
+    """Tools, or the system prompt, that differ from those that the provider holds."""
+
+    name: str
+    refusal: str = ""
+    """Why they cannot be sent as before, a fixed word; empty where they can."""
+    word: str = ""
+    """How they differ, a fixed word, where they can."""
+    kind: EditKind = "stabilize"
+    target: bytes = b""
+    """What to send in their place."""
+    drift: str = ""
+    """What a note says of the difference; empty where none is needed."""
+    withdrawn: tuple[str, ...] = ()
+    """Tools that stay listed although the client has withdrawn them."""
+    values: Mapping[tuple[str | int, ...], bytes] = {}
+    """Members of the request that disallow these."""
 
 
 def reworded_tools(before: Sequence[Tool], after: Sequence[Tool]) -> tuple[Rewording, ...] | None:
