@@ -58,19 +58,10 @@ def matches(words: Sequence[str], title: str, text: str) -> int:
 
 
 def excerpts(words: Sequence[str], text: str) -> tuple[Excerpt, ...]:
-    """The lines with the most of the words, in their order in the text."""
-    found = []
-    for number, line in enumerate(text[:LONGEST].splitlines(), start=1):
-        count = matches(words, "", folded(line))
-        if count:
-            found.append((-count, number, line))
-    return tuple(
-        Excerpt(number, _cut(line, words)) for _, number, line in sorted(sorted(found)[:EXCERPTS], key=_number)
-    )
-
-
-def _number(found: tuple[int, int, str]) -> int:
-    return found[1]
+    """The lines with the most of the words, best first."""
+    lines = enumerate(text[:LONGEST].splitlines(), start=1)
+    found = [(-count, number, line) for number, line in lines if (count := matches(words, "", folded(line)))]
+    return tuple(Excerpt(number, _cut(line, words)) for _, number, line in sorted(found)[:EXCERPTS])
 
 
 def _cut(line: str, words: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class Line(Struct, frozen=True):
     text: str
 
 
-def chosen(text: str, asked: Asked) -> tuple[Line, ...]:
+def chosen(text: str, asked: Asked, seconds: float = SECONDS) -> tuple[Line, ...]:
     """Raises AskedError where that cannot be asked for."""
     lines = text.splitlines()
     first, last = span(asked.lines, len(lines))
@@ -45,7 +45,7 @@ def chosen(text: str, asked: Asked) -> tuple[Line, ...]:
     if not asked.grep:
         return tuple(within)
     near = max(0, asked.context)
-    places = {at for place in _matching(within, asked.grep) for at in range(place - near, place + near + 1)}
+    places = {at for place in _matching(within, asked.grep, seconds) for at in range(place - near, place + near + 1)}
     return tuple(line for place, line in enumerate(within) if place in places)
 
 
@@ -57,10 +57,10 @@ def span(text: str, count: int) -> tuple[int, int]:
     return max(1, int(match[1] or 1)), int(match[2] or count)
 
 
-def _matching(lines: Sequence[Line], pattern: str) -> Iterator[int]:
+def _matching(lines: Sequence[Line], pattern: str, seconds: float) -> Iterator[int]:
     """The places of those that match."""
     wanted = _compiled(pattern)
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     for place, line in enumerate(lines):
         left = end - time.monotonic()
         try:

@@ -1,0 +1,112 @@
+"""An elided observation is listed, found, searched by pattern and read back: over MCP, HTTP, and as a plain file."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import TextContent
+
+from proxy.simulator.brains import script
+from tests.end_to_end.agents import KINDS, PROFILES, counted, turns
+from tests.end_to_end.running import PATIENCE, ROOT, Holdfast, Stage, environment, holdfast
+
+POLICY = """
+name: eager
+mask: {keep_newest: 1, min_tokens: 100, when: always}
+"""
+ID = re.compile(rb"hf-[a-z2-7]{16}")
+TURNS = 8
+
+pytestmark = pytest.mark.slow
+
+
+class Elided:
+    """A proxy behind which observations were elided."""
+
+    def __init__(self, folder: Path, proxy: Holdfast, originals: dict[str, str]) -> None:
+        self.folder, self.proxy, self.originals = folder, proxy, originals
+        self.id, self.text = next(iter(originals.items()))
+
+
+@pytest.fixture(scope="module")
+def elided(staged: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elided]:
+    folder = tmp_path_factory.mktemp("recall")
+    (folder / "eager.yaml").write_text(POLICY)
+    log = staged.simulate(script(turns(60)), PROFILES, count=counted("gpt-5.1"))
+    kind, model = KINDS["chat"]
+    environ = {"HOLDFAST_ARCHIVE__MIRROR": str(folder / "mirror")}
+    with (
+        httpx.Client(timeout=PATIENCE) as client,
+        holdfast(folder, staged.urls, "--policy", str(folder / "eager.yaml"), environ=environ) as proxy,
+    ):
+        agent = kind(proxy.url, client, model, lines=(40, 60))
+        agent.run(TURNS)
+        assert len(log) == TURNS
+        texts = [message["content"] for message in agent.history if message["role"] == "tool"]
+        ids = [id.decode() for id in dict.fromkeys(ID.findall(log[-1].body))]
+        assert ids
+        yield Elided(folder, proxy, dict(zip(ids, texts, strict=False)))
+
+
+@asynccontextmanager
+async def over_http(elided: Elided) -> AsyncIterator[ClientSession]:
+    async with (
+        streamable_http_client(f"{elided.proxy.admin}/mcp") as (read, write),
+        ClientSession(read, write) as session,
+    ):
+        yield session
+
+
+@asynccontextmanager
+async def over_stdio(elided: Elided) -> AsyncIterator[ClientSession]:
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "proxy.cli", "mcp", "--store", f"sqlite:///{elided.folder}/state.db"],
+        env=environment(elided.folder, {}),
+        cwd=ROOT,
+    )
+    async with stdio_client(command) as (read, write), ClientSession(read, write) as session:
+        yield session
+
+
+async def said(session: ClientSession, tool: str, **arguments: object) -> str:
+    result = await session.call_tool(tool, arguments)
+    assert not result.is_error, result
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+@pytest.mark.parametrize("door", [over_http, over_stdio], ids=["http", "stdio"])
+def test_a_real_mcp_client_finds_and_reads_back_what_was_elided(elided: Elided, door: object) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(30), door(elided) as session:  # type: ignore[operator]
+            await session.initialize()
+            assert [tool.name for tool in (await session.list_tools()).tools] == ["recall", "search", "note", "notes"]
+            assert await said(session, "recall", id=elided.id) == elided.text
+            lines = elided.text.splitlines()
+            assert await said(session, "recall", id=elided.id, lines="2:3") == f"2: {lines[1]}\n3: {lines[2]}"
+            assert f"5: {lines[4]}" in await said(session, "recall", id=elided.id, grep=re.escape(lines[4][:30]))
+            assert elided.id in await said(session, "search", text=lines[4][:40])
+            missing = await session.call_tool("recall", {"id": "hf-aaaaaaaaaaaaaaaa"})
+            assert missing.is_error
+            note = (await said(session, "note", text="the port is 8443", title="ports")).split()[0]
+            assert note in await said(session, "notes")
+            assert "8443" in await said(session, "notes", id=note)
+
+    asyncio.run(scenario())
+
+
+def test_a_masked_file_is_read_back_by_path_from_the_mirror_folder(elided: Elided) -> None:
+    for id, text in elided.originals.items():
+        file = elided.folder / "mirror" / f"{id}.txt"
+        assert file.read_text() == text
+        assert file.stat().st_mode & 0o777 == 0o600
