@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from policies.core.conversation import Act, Kind, Message, Role
 from policies.core.edits import Anchor, anchored
@@ -156,6 +157,17 @@ def test_edits_in_force_are_summed_from_the_back() -> None:
     assert force.total == 357
     assert [force.removed_behind(n) for n in range(8)] == [357, 357, 357, 57, 57, 7, 7, 0]
     assert force.blocks == {(2, 0), (4, 0), (6, 0)}
+
+
+def test_masks_shapes_and_notes_of_one_block_add_up_and_only_masks_elide_it() -> None:
+    mask = placed(WHOLE, 4, 50)
+    shape = replace(mask, edit=replace(mask.edit, kind="shape", removes=300))
+    note = replace(mask, edit=replace(mask.edit, kind="recite", removes=-20, way="append"))
+    force = force_of([shape, note, note])
+    assert (force.total, force.blocks, force.shaped) == (260, frozenset(), {(4, 0): 300})
+    force = force_of([placed(WHOLE, 2, 7), shape, note, mask])
+    assert (force.total, force.removed_behind(3), force.removed_behind(5)) == (337, 330, 0)
+    assert force.blocks == {(2, 0), (4, 0)}
 
 
 def test_without_edits_nothing_is_kept_out() -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from policies.core.conversation import Kind, Message, PrefixHash, Role
-from policies.core.lineage import Ledger, Lineage, extend, extend_message, record_key, root_hash
-from tests.policies.building import asked, block, head, message, observation
+from policies.core.index import force_of
+from policies.core.lineage import Ledger, Lineage, extend, extend_message, record_key, root_hash, with_fresh
+from tests.policies.building import asked, block, conversation, head, message, observation, placed, steps
 
 ROOT = root_hash(b"tenant", "openai-chat", "openai")
 
@@ -78,6 +79,14 @@ def test_the_same_messages_under_another_head_are_another_record(part: str) -> N
 
 def test_what_is_no_part_of_a_caches_identity_does_not_make_another_record() -> None:
     assert record_key(ROOT, head(tokens=5, markers=2, stream=True, max_output=9)) == record_key(ROOT, head())
+
+
+def test_what_was_never_sent_is_in_force_before_the_turn_is_planned() -> None:
+    whole = conversation(*steps(100, 100))
+    early, late = placed(whole, 1, 10), placed(whole, 3, 10)
+    lineage = Lineage(placed=(late,), force=force_of((late,)))
+    assert with_fresh(lineage, (early,)) == Lineage(placed=(early, late))
+    assert with_fresh(lineage, ()) is lineage
 
 
 def test_a_conversation_never_seen_has_no_past() -> None:

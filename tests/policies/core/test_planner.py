@@ -442,3 +442,17 @@ def test_an_index_at_hand_gives_the_same_plan() -> None:
     lineage = seen(WHOLE, 5, ledger=waited(LARGE, 1900))
     index = Index().extended(WHOLE.messages)
     assert planned(WHOLE, lineage, (LARGE,), profile(), 1.0, Terms(), index) == plan(LARGE, past=lineage)
+
+
+def test_what_was_never_sent_is_changed_at_once_and_costs_no_cache() -> None:
+    new = placed(WHOLE, 6, 200)
+    shape = replace(new, edit=replace(new.edit, kind="shape"))
+    note = replace(new, edit=replace(new.edit, kind="recite", removes=-30, way="append"))
+    lineage = seen(WHOLE, 5, ledger=RICH)
+    plain = plan(LARGE, past=lineage)
+    fresh = planned(WHOLE, lineage, (LARGE,), profile(), 1.0, Terms(), fresh=(shape, note))
+    assert verdicts(fresh) == [("applied", "first_sending")] * 2 + verdicts(plain)
+    assert fresh.in_force == (shape, note)
+    assert fresh.sent.tokens == plain.sent.tokens - 170
+    assert fresh.sent.received_tokens == plain.sent.received_tokens
+    assert (fresh.achievable_tokens, fresh.losses) == (plain.achievable_tokens, plain.losses)

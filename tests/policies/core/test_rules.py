@@ -135,3 +135,31 @@ def test_t8_a_long_marker_never_stands_behind_a_short_one(
     assert order_violations(Breakpoints(), whole, index, markers) == words
     assert order_violations(Breakpoints(automatic=True), whole, index, markers) == ()
     assert order_violations(LongestPrefix(), whole, index, markers) == ()
+
+
+def noted(n: int, **changes: object) -> Message:
+    """BEFORE with another content of block n."""
+    return after(**{f"b{n}": replace(BEFORE.blocks[n], hash=block_hash("noted"), **changes)})
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_note_may_stand_behind_a_text_of_the_user_or_an_answer(n: int) -> None:
+    assert message_violations(BEFORE, noted(n), (), {n}) == ()
+
+
+def test_a_masked_answer_may_bear_a_note() -> None:
+    assert message_violations(BEFORE, after(b3=replace(PLACEHOLDER, index=3, kind=Kind.TEXT)), {3}, {3}) == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "changes"),
+    [(0, {}), (2, {}), (1, {"kind": Kind.OBSERVATION}), (3, {"kind": Kind.TEXT}), (3, {"call_id": "c2"})],
+)
+def test_a_note_that_stands_elsewhere_or_makes_another_block_is_misplaced(n: int, changes: dict[str, object]) -> None:
+    assert message_violations(BEFORE, noted(n, **changes), (), {n}) == ("note_misplaced",)
+
+
+@pytest.mark.parametrize("role", [Role.ASSISTANT, Role.SYSTEM, Role.TOOL])
+def test_a_text_that_is_not_the_users_bears_no_note(role: Role) -> None:
+    before, now = replace(BEFORE, role=role), replace(noted(1), role=role)
+    assert message_violations(before, now, (), {1}) == ("note_misplaced",)
