@@ -23,6 +23,8 @@ class SeenRequest(Struct, frozen=True):
     """The last text of a user or an observation."""
     tools: tuple[str, ...]
     body: Mapping[str, Any]
+    allowed: frozenset[str] | None = None
+    """Names that may be called; None: no limit."""
 
 
 class ToolCall(Struct, frozen=True):

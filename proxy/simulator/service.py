@@ -101,6 +101,7 @@ class Service:
         calls = tuple(
             replace(tool, id=tool.id or f"{asked.options.get('call_prefix', 'toolu_')}{asked.name[:20]}{place:02}")
             for place, tool in enumerate(answer.calls)
+            if asked.seen.allowed is None or tool.name in asked.seen.allowed
         )
         return replace(answer, calls=calls, reasoning=answer.reasoning if asked.options.get("thinks", True) else "")
 

@@ -4,6 +4,7 @@ from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
 from proxy.simulator.chat.fields import LIVES, REQUEST
 from proxy.simulator.chat.pieces import message_pieces, tool_pieces
+from proxy.simulator.choice import of_openai
 from proxy.simulator.nodes import Node, bracketed
 from proxy.simulator.openai import check_credential, check_temperature, last_text, options, salts
 from proxy.simulator.prompt import Prompt
@@ -38,6 +39,7 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
             last_text=last_text(messages),
             tools=tuple(tool.head for tool in tools),
             body=body.keys(),
+            allowed=of_openai(body, nested=True),
         ),
         name=name,
         credential=call.credential,

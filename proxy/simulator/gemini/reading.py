@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
+from proxy.simulator.choice import of_gemini
 from proxy.simulator.gemini.fields import CONTENT, COUNTED, DATA, PART, REQUEST, ROLES, camelled
 from proxy.simulator.gemini.turns import check_signatures, check_turns, turns_of
 from proxy.simulator.nodes import Node, bracketed, dump
@@ -44,6 +45,7 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
             last_text=_last_text(pieces),
             tools=tuple(piece.head for piece in pieces if piece.kind == "tool"),
             body=body.keys(),
+            allowed=of_gemini(body),
         ),
         name=name,
         credential=call.credential,

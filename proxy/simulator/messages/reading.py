@@ -4,6 +4,7 @@ from typing import Any
 
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
+from proxy.simulator.choice import of_anthropic
 from proxy.simulator.messages.clearing import clear
 from proxy.simulator.messages.fields import BETA, BINDING_BETA, COUNTED, REQUEST, TOOL_CHOICE
 from proxy.simulator.messages.markers import marked
@@ -47,6 +48,7 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
             last_text=_last_text(shown),
             tools=tuple(tool.word("name") for tool in body.all("tools")),
             body=body.keys(),
+            allowed=of_anthropic(body),
         ),
         name=name,
         credential=call.credential,

@@ -4,6 +4,7 @@ from typing import Any
 
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
+from proxy.simulator.choice import of_openai
 from proxy.simulator.nodes import Node, bracketed, dump
 from proxy.simulator.openai import check_credential, check_temperature, is_automatic, last_text, options, salts
 from proxy.simulator.prompt import Piece, Prompt, bindings
@@ -38,7 +39,15 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
             implicit=implicit,
             life=life,
         ),
-        seen=SeenRequest("openai_responses", model, _turns(items), last_text(shown.pieces), seen, body.keys()),
+        seen=SeenRequest(
+            api="openai_responses",
+            model=model,
+            assistant_messages=_turns(items),
+            last_text=last_text(shown.pieces),
+            tools=seen,
+            body=body.keys(),
+            allowed=of_openai(body, nested=False),
+        ),
         name=name,
         credential=call.credential,
         stream=body.flag("stream"),
