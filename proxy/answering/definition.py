@@ -31,6 +31,7 @@ DEFINITIONS: dict[str, bytes] = {
     for dialect, definition in {
         "anthropic_messages": {"name": NAME, "description": _DESCRIPTION, "input_schema": _SCHEMA},
         "openai_chat": {"type": "function", "function": _FUNCTION},
+        "openai_responses": {"type": "function", **_FUNCTION, "strict": False},
     }.items()
 }
 """By dialect. In any other one the tool is not offered."""

@@ -22,6 +22,8 @@ class _Choices(Struct, frozen=True):
 
     tool_choice: Raw = Raw(b"null")
     n: int | None = None
+    store: bool | None = None
+    background: bool | None = None
 
 
 def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
@@ -33,7 +35,7 @@ def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
         return True
     begins = turn is None or turn.record.head[0] != head.tools_hash
     past = any(message.role is Role.ASSISTANT for message in seen.conversation.messages)
-    return wanted and begins and not past and _free(seen.cut.rest)
+    return wanted and begins and not past and _free(seen.cut.rest, seen.dialect.name)
 
 
 def with_tool(seen: Seen, body: bytes) -> bytes:
@@ -51,11 +53,12 @@ def _fits(seen: Seen, head: Head, path: str) -> bool:
     return known and head.tools > 0 and not head.stand_down and all(name != NAME for name, _ in head.definitions)
 
 
-def _free(rest: bytes) -> bool:
-    """The model may choose any tool, and gives one answer."""
+def _free(rest: bytes, dialect: str) -> bool:
+    """The model may choose any tool, gives one answer, and the provider does not keep a history of its own."""
     try:
         choices = msgspec.json.decode(rest, type=_Choices)
     except msgspec.DecodeError:
         return False
     chosen = bytes(choices.tool_choice).replace(b" ", b"")
-    return chosen in (b"null", *_AUTO) and choices.n in (None, 1)
+    kept = dialect == "openai_responses" and (choices.store is not False or choices.background)
+    return chosen in (b"null", *_AUTO) and choices.n in (None, 1) and not kept

@@ -16,6 +16,7 @@ from proxy.answering.calls import Splicer
 from proxy.answering.chat import ChatStream, ChatWhole
 from proxy.answering.lookup import answered
 from proxy.answering.messages import MessagesStream, MessagesWhole
+from proxy.answering.responses import ResponsesStream, ResponsesWhole
 from proxy.answering.rounds import Ask, Rounds
 from proxy.archive import Archive
 from proxy.dialects import Dialect
@@ -31,6 +32,8 @@ SPLICERS: dict[tuple[str, Kind], Callable[[frozenset[str]], Splicer]] = {
     ("anthropic_messages", "whole"): MessagesWhole,
     ("openai_chat", "stream"): ChatStream,
     ("openai_chat", "whole"): ChatWhole,
+    ("openai_responses", "stream"): ResponsesStream,
+    ("openai_responses", "whole"): ResponsesWhole,
 }
 
 
