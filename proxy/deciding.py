@@ -38,6 +38,7 @@ from proxy.judging import begin_of
 from proxy.lineages import Place, hashes_of
 from proxy.memo import Memo, Turn
 from proxy.opening import Opening
+from proxy.originals import abouts
 from proxy.pinning import Chosen, unchanged
 from proxy.reading import Seen
 from proxy.store import Store
@@ -178,11 +179,13 @@ async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:
 async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | None]:
     if case.mode != "enforce":
         return decided, case.asked.body, None
+    step = "archive_put"
     try:
         body = write(case.seen, case.body, decided, case.rewritten)
         if not decided.applied:
             return decided, body, None
         await _archive(case, decided)
+        step = "put"
         turn = await _keep(case, decided)
         if turn.record.edits != _added(decided):
             decided = _adopted(decided, turn)
@@ -194,7 +197,7 @@ async def _committed(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn | Non
         tell(case.rooms.witness, "rule", error.rule)
     except (StoreError, TimeoutError) as error:
         log.warning("edits cannot be kept, so none are added: %s", error)
-        tell(case.rooms.witness, "store", "put")
+        tell(case.rooms.witness, "store", step)
     return _without(case)
 
 
@@ -226,8 +229,9 @@ async def _archive(case: Case, decided: Plan) -> None:
     if not taken:
         return
     texts = [original(case.seen, placed) for placed in taken]
+    about = tuple(abouts(case.seen, taken, _session(case)))
     async with asyncio.timeout(PATIENCE):
-        ids = await case.rooms.archive.put(case.lineage.tenant, texts, case.now)
+        ids = await case.rooms.archive.put(case.lineage.tenant, texts, case.now, about)
     if ids != tuple(placed.edit.archive_id for placed in taken):
         raise StoreError("the archive names an original otherwise than its placeholder does")
 
@@ -282,14 +286,13 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
 def _record(case: Case, decided: Plan) -> Record:
     seen, parent = case.asked.seen, case.place.parent.record if case.place.parent else None
     head, base, nodes = seen.conversation.head, case.place.common, seen.trail.nodes
-    root = parent.root if parent else case.place.key
     return Record(
         key=case.place.key,
         tenant=case.lineage.tenant,
         prefix=nodes[-1].prefix,
         parent=parent.key if parent else None,
-        root=root,
-        session=case.lineage.session or root.hex()[:12],
+        root=_root(case),
+        session=_session(case),
         turn=case.lineage.turn + 1,
         at=case.now,
         model=head.model,
@@ -310,3 +313,12 @@ def _record(case: Case, decided: Plan) -> Record:
 
 def _added(decided: Plan) -> tuple[Edit, ...]:
     return tuple(decision.edit for decision in decided.applied)
+
+
+def _root(case: Case) -> bytes:
+    return case.place.parent.record.root if case.place.parent else case.place.key
+
+
+def _session(case: Case) -> str:
+    """As the client calls it, or by the beginning of its lineage."""
+    return case.lineage.session or _root(case).hex()[:12]

@@ -217,7 +217,7 @@ def test_an_archive_that_fails_masks_nothing_new_now_or_later(fault: type[BaseEx
         assert found.body is found.request.body
     else:
         assert masked(CHAT, found.body) == 2
-        assert replica.witness.degradations == [("store", "put")]
+        assert replica.witness.degradations == [("store", "archive_put")]
     replica.policy = IDLE
     assert masked(CHAT, replica.turn(CHAT, turns[5]).body) == 2
 

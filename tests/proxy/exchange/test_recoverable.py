@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from policies.mask import Mask
+from proxy.archive import About
 from proxy.archive.memory import MemoryArchive
 from proxy.exchange import Context, tenant_of
 from proxy.store.memory import MemoryStore
@@ -65,10 +66,12 @@ def test_the_archive_has_them_before_the_store_has_the_turn() -> None:
     order: list[str] = []
 
     class First(MemoryArchive):
-        async def put(self, tenant: bytes, texts: Sequence[bytes], now: float) -> tuple[str, ...]:
+        async def put(
+            self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
+        ) -> tuple[str, ...]:
             await asyncio.sleep(0)
             order.append("archive")
-            return await super().put(tenant, texts, now)
+            return await super().put(tenant, texts, now, about)
 
     class Then(MemoryStore):
         async def put(self, record):  # type: ignore[no-untyped-def]
@@ -83,7 +86,7 @@ def test_what_the_archive_refuses_is_not_masked() -> None:
     replica = Replica(archive=MemoryArchive(max_bytes=100))
     *_, prepared = replica.session(CHAT, work(3))
     assert prepared.body is prepared.request.body
-    assert set(replica.witness.degradations) == {("store", "put")}
+    assert set(replica.witness.degradations) == {("store", "archive_put")}
 
 
 def test_an_archive_that_names_an_original_otherwise_is_not_trusted() -> None:
@@ -92,7 +95,7 @@ def test_an_archive_that_names_an_original_otherwise_is_not_trusted() -> None:
     replica = Replica(archive=archive)
     prepared = replica.turn(CHAT, work(4))
     assert prepared.body is prepared.request.body
-    assert replica.witness.degradations == [("store", "put")]
+    assert replica.witness.degradations == [("store", "archive_put")]
 
 
 @pytest.mark.parametrize("text", [large("é 🙂 键"), 'tab\t quote " back\\slash\r\n' * 40, "\x00\x01" + large("x")])
