@@ -198,7 +198,7 @@ def replay(parser: ArgumentParser) -> None:
         "--policy",
         metavar="NAME-or-FILE",
         action="append",
-        help="default: `default`; may be repeated; the first one's masking is the baselines'",
+        help="default: `default`; may be repeated",
     )
     parser.add_argument(
         "--gap",

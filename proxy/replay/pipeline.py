@@ -5,13 +5,11 @@ The offline provider's usage is what is settled and what is priced. What the pip
 counts as a violation.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from policies.core.conversation import Conversation
-from policies.core.edits import Placed
+from policies.core.conversation import Message
 from policies.core.plan import Plan
 from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
@@ -30,9 +28,6 @@ from proxy.store.memory import MemoryStore
 
 SEED = 7
 """Of the memo's hash: a replay is the same every time."""
-
-PolicyAt = Callable[[int], Policy]
-"""The policy of a call (from 0)."""
 
 
 class Step(Struct, frozen=True):
@@ -54,15 +49,9 @@ class Stage:
     evidence: Evidence
     steps: tuple[Step, ...]
 
-
-class Passed(Struct, frozen=True):
-    """One call of a pass."""
-
-    figures: Figures
-    conversation: Conversation | None = None
-    """As the planner saw it; None where the request was passed through."""
-    applied: tuple[Placed, ...] = ()
-    """Edits that this call added, where they stand in that conversation."""
+    def variant(self, message: Message, edits: tuple[tuple[int, str], ...]) -> Message:
+        """A message with the content of some observations replaced."""
+        return self.reader.message(self.script.dialect.replace(message.raw, edits))
 
 
 @dataclass(slots=True)
@@ -91,32 +80,30 @@ def direct(stage: Stage) -> tuple[Figures, ...]:
     )
 
 
-async def through(stage: Stage, policy: PolicyAt) -> list[Passed]:
+async def through(stage: Stage, policy: Policy) -> tuple[Figures, ...]:
     """The session through the pipeline."""
     alarm = Alarm()
-    turn = 0
     context = Context(
         store=MemoryStore(),
         archive=MemoryArchive(),
         memo=Memo(SEED),
         profile=lambda model, upstream: stage.profile,
         counter=lambda profile: stage.count,
-        policy=lambda request, model: policy(turn),
+        policy=lambda request, model: policy,
         witness=alarm,
     )
     provider = Provider(stage.profile)
-    passed: list[Passed] = []
+    passed: list[Figures] = []
     last: Pair | None = None
-    for turn, (call, step) in enumerate(zip(stage.script.calls, stage.steps, strict=True)):  # noqa: B007  `policy` reads it
+    for call, step in zip(stage.script.calls, stage.steps, strict=True):
         prepared = await prepare(_request(stage, call), context, call.now)
         sent = _read_back(stage, call, step, prepared.body, last)
         usage = provider.answer(sent.prompt, call.now, step.output_tokens)
         await settle(prepared, context, usage, call.now)
         wrong = _wrong(stage, last, (step.received, sent), prepared)
-        figures = judged(stage, step, sent, usage, (*wrong, *alarm.taken()), prepared.plan)
-        passed.append(_passed(figures, prepared))
+        passed.append(judged(stage, step, sent, usage, (*wrong, *alarm.taken()), prepared.plan))
         last = step.received, sent
-    return passed
+    return tuple(passed)
 
 
 def judged(
@@ -154,12 +141,3 @@ def _wrong(stage: Stage, last: Pair | None, now: Pair, prepared: Prepared) -> tu
     lead = prepared.planned.seen.lead if prepared.planned else 0
     broken = breaks(last, now, prepared.plan, lead) if last else ()
     return (*violations(*now, stage.profile), *broken)
-
-
-def _passed(figures: Figures, prepared: Prepared) -> Passed:
-    if prepared.planned is None:
-        return Passed(figures)
-    plan = prepared.planned.plan
-    added = {decision.edit.anchor for decision in plan.applied}
-    applied = tuple(placed for placed in plan.in_force if placed.edit.anchor in added)
-    return Passed(figures, prepared.planned.seen.conversation, applied)

@@ -15,21 +15,17 @@ what it will cost to read the rest of it to the end.
 Rules of this room: pure. It must not know how requests come about.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 
 from msgspec import Struct
 
-from policies.core.conversation import Conversation, Message
+from policies.core.conversation import Conversation, Kind, Message
 from policies.core.edits import Placed, locate
-from policies.core.lineage import Lineage
-from policies.core.lineage import Sent as Last
-from policies.core.plan import Marker
 from policies.core.profile import MILLION, Breakpoints, Profile
-from policies.core.turn import Turn, facts, option_from
-from policies.core.usage import input_cost, output_cost
+from policies.core.usage import Usage, input_cost, output_cost
 from proxy.replay.cache import Cache, Prompt, serve
 from proxy.replay.prompts import Sent, alike, prompt
 from proxy.replay.provider import reported
@@ -45,14 +41,8 @@ class Offer(Struct, frozen=True):
 
     now: float
     received: Sent
-    conversation: Conversation
-    """As the planner sees it: without the leading system messages."""
     output_tokens: int
     proposals: tuple[Placed, ...]
-
-    @property
-    def lead(self) -> int:
-        return len(self.received.messages) - len(self.conversation.messages)
 
 
 class Schedule(Struct, frozen=True):
@@ -75,13 +65,15 @@ class _Lane:
     masked: Mapping[int, Edits]
     """The same by message."""
     sent: Sent | None = None
+    usage: Usage | None = None
+    """Of the call that was stepped last, as `sent` is."""
     before: tuple[float, Cache] = field(default=(0.0, ()))
     """Cost and cache ahead of the call that was stepped last."""
 
 
-def cheapest(offers: Sequence[Offer], profile: Profile, keep_newest: int, variant: Variant) -> Schedule:
-    """The best schedule of a session."""
-    search = _Search(offers, profile, keep_newest, variant)
+def cheapest(offers: Sequence[Offer], profile: Profile, newest: int, variant: Variant) -> Schedule:
+    """The best schedule of a session. `newest`: observations that are never masked."""
+    search = _Search(offers, profile, newest, variant)
     lanes = [_Lane(-1, (), 0.0, (), (), {})]
     for turn in range(len(offers)):
         for lane in lanes:
@@ -92,11 +84,25 @@ def cheapest(offers: Sequence[Offer], profile: Profile, keep_newest: int, varian
     return Schedule(best.moments, best.usd)
 
 
+def played(
+    offers: Sequence[Offer], profile: Profile, newest: int, variant: Variant, moments: Collection[int] | None = None
+) -> Iterator[tuple[Sent, Usage]]:
+    """What a schedule sends, call by call, and what that is reported to use. None: masked on every call."""
+    search = _Search(offers, profile, newest, variant)
+    lane = _Lane(-1, (), 0.0, (), (), {})
+    for turn in range(len(offers)):
+        search.step(lane, turn)
+        if moments is None or turn in moments:
+            lane = search.opened([lane], turn) or lane
+        assert lane.sent is not None and lane.usage is not None
+        yield lane.sent, lane.usage
+
+
 @dataclass(slots=True)
 class _Search:
     offers: Sequence[Offer]
     profile: Profile
-    keep_newest: int
+    newest: int
     variant: Variant
     edited: dict[tuple[bytes, Edits], Message] = field(default_factory=dict)
     moved: list[bool] = field(default_factory=list)
@@ -107,7 +113,6 @@ class _Search:
     """By call: the last message with reasoning that binds what stands before it, or -1."""
     moments: list[bool] = field(default_factory=list)
     """By call: whether it may be one."""
-    turns: dict[int, Turn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pairs = list(pairwise(self.offers))
@@ -116,7 +121,7 @@ class _Search:
         cold = [False, *(b.now - a.now > self.profile.cache.ttl for a, b in pairs)]
         self.moments = [bool(o.proposals) or m or c for o, m, c in zip(self.offers, self.moved, cold, strict=False)]
         binds = self.profile.binds_reasoning != "no"
-        self.bound = [_bound(offer.conversation) if binds else -1 for offer in self.offers]
+        self.bound = [_bound(offer.received.messages) if binds else -1 for offer in self.offers]
 
     def step(self, lane: _Lane, turn: int) -> None:
         """One more call without a new mask."""
@@ -124,10 +129,10 @@ class _Search:
         same = self.same[turn]
         if self.moved[turn]:
             lane.edits, same = self._located(lane.edits, turn), 0
-            lane.masked = self._by_message(lane.edits, turn)
+            lane.masked = _by_message(lane.edits)
         lane.sent = self._sent(turn, lane.masked, lane.sent, same)
-        usd, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, ())
-        lane.usd += usd
+        lane.usage, lane.cache = self._served(turn, lane.cache, lane.sent.prompt, ())
+        lane.usd += self._usd(lane.usage)
 
     def opened(self, lanes: Sequence[_Lane], turn: int) -> _Lane | None:
         """The lane that is masked now, from whichever lane that is best; None where there is nothing to mask."""
@@ -144,14 +149,15 @@ class _Search:
         """The lane that comes from this one. `other`: one from elsewhere; without bound reasoning it holds the same."""
         if other is None or self.bound[turn] >= 0:
             edits = (*lane.edits, *new)
-            masked: Mapping[int, Edits] = self._by_message(edits, turn)
+            masked: Mapping[int, Edits] = _by_message(edits)
             sent = self._sent(turn, masked, lane.sent, 0)
         else:
             assert other.sent is not None
             edits, masked, sent = other.edits, other.masked, other.sent
         spent, cache = lane.before
-        usd, after = self._served(turn, cache, sent.prompt, self._markers(new, turn))
-        return _Lane(turn, (*lane.moments, turn), spent + usd, after, edits, masked, sent)
+        usage, after = self._served(turn, cache, sent.prompt, self._markers(new, turn))
+        usd = spent + self._usd(usage)
+        return _Lane(turn, (*lane.moments, turn), usd, after, edits, masked, sent, usage)
 
     def _ahead(self, lane: _Lane, turn: int) -> float:
         """What it costs to read what is sent now on each call that follows."""
@@ -159,13 +165,14 @@ class _Search:
         left, tokens = len(self.offers) - turn - 1, lane.sent.prompt.total
         return left * tokens * self.profile.prices_for(tokens).read / MILLION
 
-    def _served(self, turn: int, cache: Cache, sent: Prompt, ours: Sequence[Marker]) -> tuple[float, Cache]:
-        """Cost of a request with the client's markers and these, and what it leaves."""
+    def _served(self, turn: int, cache: Cache, sent: Prompt, ours: Sequence[int]) -> tuple[Usage, Cache]:
+        """Usage of a request with the client's markers and these, and what it leaves."""
         offer = self.offers[turn]
-        marked = _marked(sent, offer, ours)
-        served, after = serve(self.profile.cache, cache, marked, offer.now)
-        usage = reported(self.profile, served, offer.output_tokens)
-        return input_cost(self.profile, usage) + output_cost(self.profile, usage), after
+        served, after = serve(self.profile.cache, cache, _marked(sent, offer.received.prompt, ours), offer.now)
+        return reported(self.profile, served, offer.output_tokens), after
+
+    def _usd(self, usage: Usage) -> float:
+        return input_cost(self.profile, usage) + output_cost(self.profile, usage)
 
     def _new(self, since: int, turn: int) -> Sequence[Placed]:
         """What became maskable behind call `since` and still may be masked, where it stands now."""
@@ -176,14 +183,7 @@ class _Search:
         return placed if bound < 0 else [each for each in placed if each.message > bound]
 
     def _located(self, placed: Sequence[Placed], turn: int) -> tuple[Placed, ...]:
-        return locate(self.offers[turn].conversation.messages, [each.edit for each in placed])
-
-    def _by_message(self, placed: Sequence[Placed], turn: int) -> dict[int, Edits]:
-        """Masks by message of the request; of one block, what was proposed last."""
-        found: dict[int, dict[int, str]] = {}
-        for each in placed:
-            found.setdefault(each.message + self.offers[turn].lead, {})[each.block] = each.edit.text
-        return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
+        return locate(self.offers[turn].received.messages, [each.edit for each in placed])
 
     def _sent(self, turn: int, masked: Mapping[int, Edits], before: Sent | None, same: int) -> Sent:
         """The request with these masks. `same`: messages at the front that stand in `before` as they are sent now."""
@@ -202,41 +202,58 @@ class _Search:
         found = self.edited.get(key)
         return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
 
-    def _markers(self, new: Sequence[Placed], turn: int) -> tuple[Marker, ...]:
-        """Those that the planner adds to a cut here."""
-        if not isinstance(self.profile.cache, Breakpoints):
-            return ()
-        first = min(new, key=lambda placed: (placed.message, placed.block))
-        return option_from(self._facts(turn), (first,), 0, 0, self.keep_newest).markers
+    def _markers(self, new: Sequence[Placed], turn: int) -> list[int]:
+        """Cache markers for a cut, by blocks: where the unchanged part ends, and where the next cut may begin."""
+        rule, received = self.profile.cache, self.offers[turn].received
+        if not isinstance(rule, Breakpoints):
+            return []
+        marks = received.prompt.marks
+        last = len(received.prompt.chain) - 1 if rule.automatic else max(marks, default=-1)
+        places = (_markable(received, min(each.message for each in new)), _markable(received, self._frontier(received)))
+        wanted = dict.fromkeys(place for place in places if 0 <= place < last and place not in marks)
+        return list(wanted)[: max(0, rule.limit - rule.automatic - received.markers)]
 
-    def _facts(self, turn: int) -> Turn:
-        found = self.turns.get(turn)
-        if found is None:
-            offer, last = self.offers[turn], self.offers[turn - 1] if turn else None
-            lineage = Lineage() if last is None else Lineage(last=Last(last.now, 0, 0), common=_common(last, offer))
-            found = self.turns[turn] = facts(offer.conversation, lineage, self.profile, offer.now)
-        return found
+    def _frontier(self, received: Sent) -> int:
+        """The message of the oldest observation that is still too new to be masked."""
+        kinds = ((number, block.kind) for number, message in enumerate(received.messages) for block in message.blocks)
+        observed = [number for number, kind in kinds if kind is Kind.OBSERVATION]
+        return observed[-self.newest] if 0 < self.newest <= len(observed) else 0
 
 
-def _marked(sent: Prompt, offer: Offer, ours: Sequence[Marker]) -> Prompt:
-    """What is sent, with the markers of the request as received and these."""
-    client, ends = offer.received.prompt, offer.received.prompt.ends
-    places = {ends[marker.message + offer.lead] + 1 + marker.block: marker.long for marker in ours}
-    marks = tuple(sorted({*client.marks, *places}))
-    long = tuple(sorted({*client.long, *(place for place, lasting in places.items() if lasting)}))
+def _by_message(placed: Sequence[Placed]) -> dict[int, Edits]:
+    """Masks by message of the request."""
+    found: dict[int, dict[int, str]] = {}
+    for each in placed:
+        found.setdefault(each.message, {})[each.block] = each.edit.text
+    return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
+
+
+def _marked(sent: Prompt, client: Prompt, ours: Sequence[int]) -> Prompt:
+    """What is sent, with the client's markers and these: long-lived where one that is stands behind (T8)."""
+    marks, last = tuple(sorted({*client.marks, *ours})), max(client.long, default=-1)
+    long = tuple(sorted({*client.long, *(place for place in ours if place < last)}))
     return Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks, long)
 
 
-def _bound(conversation: Conversation) -> int:
+def _markable(received: Sent, before: int) -> int:
+    """The last block in front of a message that may carry a marker and ends its message, or -1."""
+    for number in range(before - 1, -1, -1):
+        blocks = received.messages[number].blocks
+        if blocks and blocks[-1].markable:
+            return received.prompt.ends[number + 1]
+    return -1
+
+
+def _bound(messages: Sequence[Message]) -> int:
     """The last message with reasoning that may be bound to what stands before it, or -1."""
-    messages = enumerate(conversation.messages)
-    return max((n for n, message in messages if any(block.bound for block in message.blocks)), default=-1)
+    numbered = enumerate(messages)
+    return max((n for n, message in numbered if any(block.bound for block in message.blocks)), default=-1)
 
 
 def _common(last: Offer, offer: Offer) -> int:
     """Messages at the front that both requests hold, whatever their markers."""
     count = 0
-    for one, other in zip(last.conversation.messages, offer.conversation.messages, strict=False):
+    for one, other in zip(last.received.messages, offer.received.messages, strict=False):
         if one is not other and [block.hash for block in one.blocks] != [block.hash for block in other.blocks]:
             break
         count += 1
@@ -244,4 +261,4 @@ def _common(last: Offer, offer: Offer) -> int:
 
 
 def _moved(last: Offer, offer: Offer) -> bool:
-    return last.lead != offer.lead or _common(last, offer) < len(last.conversation.messages)
+    return _common(last, offer) < len(last.received.messages)

@@ -1,31 +1,30 @@
 """One session, played: direct, under each policy, masked on every turn, and by the best schedule.
 
-Rules of this room: the first policy's masking is the baselines'. Its best schedule is found by
-calculation and then really played, so all figures come about in the same way.
+Rules of this room: policies go through the pipeline. The baselines are of plain masking, and do not pass it:
+a policy's mistakes are no part of them.
 """
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from policies.core.conversation import Message
 from policies.core.profile import Profile
-from policies.policy import Limits, Policy
+from policies.policy import Policy
 from proxy.dialects import Count
 from proxy.replay.evidence import Evidence
 from proxy.replay.figures import Figures
-from proxy.replay.pipeline import Passed, PolicyAt, Stage, Step, direct, through
+from proxy.replay.legality import violations
+from proxy.replay.pipeline import Stage, Step, direct, judged, through
+from proxy.replay.plain import NEWEST, becoming
 from proxy.replay.prompts import Reader
 from proxy.replay.remembering import counted_once, remembered
-from proxy.replay.schedule import Edits, Offer, Schedule, cheapest
+from proxy.replay.schedule import Offer, cheapest, played
 from proxy.replay.wire import Call, Script
 
 DIRECT, ALWAYS, OPTIMUM = "direct", "mask_every_turn", "optimum"
-NEVER_FULL = 10**12
-"""A limit in tokens that no request comes near."""
 
 
 class Played(Struct, frozen=True):
@@ -61,56 +60,39 @@ def staged(script: Script, profile: Profile, count: Count) -> Stage:
 
 
 async def _play(stage: Stage, policies: Sequence[Policy]) -> Played:
-    masking = policies[0]
-    every = await through(stage, always(switched(masking, on=True)))
-    best = optimum(stage, masking, every)
+    offers = offered(stage)
+    best = cheapest(offers, stage.profile, NEWEST, stage.variant)
     return Played(
         id=stage.script.id,
         model=stage.profile.name,
-        policies={policy.name: _figures(await through(stage, always(policy))) for policy in policies},
+        policies={policy.name: await through(stage, policy) for policy in policies},
         baselines={
             DIRECT: direct(stage),
-            ALWAYS: _figures(every),
-            OPTIMUM: _figures(await through(stage, scheduled(masking, best.moments))),
+            ALWAYS: masked(stage, offers, None),
+            OPTIMUM: masked(stage, offers, best.moments),
         },
         moments=best.moments,
         unit=stage.profile.unit,
     )
 
 
-def optimum(stage: Stage, policy: Policy, every: Sequence[Passed]) -> Schedule:
-    """The best moments, from a pass that masked on every turn: it tells what may be masked from when on."""
-    offers = [
-        Offer(call.now, step.received, one.conversation or step.received.conversation, step.output_tokens, one.applied)
-        for call, step, one in zip(stage.script.calls, stage.steps, every, strict=True)
+def offered(stage: Stage, newest: int = NEWEST) -> list[Offer]:
+    """What plain masking may do at each call."""
+    becomes = becoming([step.received.messages for step in stage.steps], newest)
+    return [
+        Offer(call.now, step.received, step.output_tokens, new)
+        for call, step, new in zip(stage.script.calls, stage.steps, becomes, strict=True)
     ]
 
-    def variant(message: Message, edits: Edits) -> Message:
-        return stage.reader.message(stage.script.dialect.replace(message.raw, edits))
 
-    return cheapest(offers, stage.profile, policy.mask.keep_newest, variant)
-
-
-def always(policy: Policy) -> PolicyAt:
-    """The same policy at every call."""
-    return lambda turn: policy
-
-
-def scheduled(policy: Policy, moments: Sequence[int]) -> PolicyAt:
-    """The policy's masking at these calls and at no other."""
-    chosen, on, off = frozenset(moments), switched(policy, on=True), switched(policy, on=False)
-    return lambda turn: on if turn in chosen else off
-
-
-def switched(policy: Policy, *, on: bool) -> Policy:
-    """The policy with its masking at once, or waiting for a pressure that never comes."""
-    mask = replace(policy.mask, when="always" if on else "on_pressure")
-    return replace(policy, mode="enforce", holdout=0.0, mask=mask, limits=Limits(NEVER_FULL))
+def masked(stage: Stage, offers: Sequence[Offer], moments: Collection[int] | None) -> tuple[Figures, ...]:
+    """Plain masking at these moments; None: on every call."""
+    sendings = played(offers, stage.profile, NEWEST, stage.variant, moments)
+    return tuple(
+        judged(stage, step, sent, usage, violations(step.received, sent, stage.profile))
+        for step, (sent, usage) in zip(stage.steps, sendings, strict=True)
+    )
 
 
 def _output(call: Call, answer: Sequence[Message]) -> int:
     return sum(message.tokens for message in answer) if call.output_tokens is None else call.output_tokens
-
-
-def _figures(passed: Sequence[Passed]) -> tuple[Figures, ...]:
-    return tuple(one.figures for one in passed)

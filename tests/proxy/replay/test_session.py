@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.replay.figures import Series
-from proxy.replay.session import ALWAYS, DIRECT, OPTIMUM, Played, play, switched
+from proxy.replay.session import ALWAYS, DIRECT, OPTIMUM, Played, play
 from proxy.replay.trace import Trace
 from proxy.replay.wire import script
 
@@ -64,8 +64,13 @@ def test_a_session_without_calls_has_no_figures() -> None:
     assert one.baselines == {DIRECT: (), ALWAYS: (), OPTIMUM: ()} and one.policies == {"masking": ()}
 
 
+def test_the_baselines_are_the_same_whatever_the_policies_are() -> None:
+    session = script(trace([600] * 14), profile())
+    one, other = (play(session, profile(), [made], count) for made in (policy(5), replace(policy(1), mode="off")))
+    assert one.baselines == other.baselines and one.moments == other.moments
+
+
 def test_a_policy_that_only_watches_still_says_what_masking_would_give() -> None:
-    assert switched(replace(policy(), mode="off", holdout=0.5), on=True).mode == "enforce"
     watching = replace(policy(2), mode="off")
     one = play(script(trace([600] * 30), profile()), profile(), [watching], count)
     assert usd(one.policies["masking"]) == usd(one.baselines[DIRECT]) > usd(one.baselines[OPTIMUM])
