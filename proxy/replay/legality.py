@@ -1,14 +1,17 @@
 """Is what was sent still legal? Checked on the bytes that left, against the original, by rules of its own.
 
-The pipeline checks itself before it sends; this is the second opinion, so it shares no code with it.
-A violation is a short fixed word. None is expected, ever.
+The pipeline checks itself before it sends; this is the second opinion, so it shares no code with it. Observations
+may read otherwise; a note may stand behind a text of the user's; tools, system and parameters may go out as they did
+on the call before, and tools may be added. A violation is a short fixed word. None is expected, ever.
 """
 
 from collections.abc import Iterator, Sequence
 
-from policies.core.conversation import Block, Kind, Message
+from policies.core.conversation import Block, Head, Kind, Message, Role, Role
 from policies.core.plan import Plan
 from policies.core.profile import Breakpoints, Profile
+from proxy.dialects import Dialect
+from proxy.dialects.registry import by_name
 from proxy.replay.cache import common
 from proxy.replay.prompts import Sent
 
@@ -16,14 +19,15 @@ Pair = tuple[Sent, Sent]
 """A request as received and as sent."""
 
 
-def violations(received: Sent, sent: Sent, profile: Profile) -> tuple[str, ...]:
-    """What one request breaks, whatever came before it."""
-    found = [*_heads(received, sent), *_markers(received, sent, profile)]
+def violations(received: Sent, sent: Sent, profile: Profile, last: Sent | None = None) -> tuple[str, ...]:
+    """What one request breaks. `last`: what was sent on the call before, of which a head may be kept."""
+    found = [*_heads(received.head, sent.head, last.head if last else None), *_markers(received, sent, profile)]
     if len(received.messages) != len(sent.messages):
         return (*found, "messages")
-    for before, after in zip(received.messages, sent.messages, strict=True):
-        if before is not after:
-            found += _message(before, after)
+    dialect, earlier = by_name(sent.conversation.dialect), last.messages if last else ()
+    for number, (before, after) in enumerate(zip(received.messages, sent.messages, strict=True)):
+        if before is not after and not _kept(dialect, before, after, earlier[number : number + 1]):
+            found += _message(dialect, before, after)
     return tuple(dict.fromkeys(found))
 
 
@@ -57,9 +61,19 @@ def _bound_behind(sent: Sent, kept: int, upto: int) -> bool:
     )
 
 
-def _heads(received: Sent, sent: Sent) -> Iterator[str]:
-    if received.prompt.chain[0] != sent.prompt.chain[0]:
+def _heads(received: Head, sent: Head, last: Head | None) -> Iterator[str]:
+    known = (received,) if last is None else (received, last)
+    tools = sent.tools_hash in [one.tools_hash for one in known] or _names(received) <= _names(sent)
+    system = sent.system_hash in [one.system_hash for one in known]
+    # tools that the client withdrew are disallowed by a parameter
+    other = sent.tools_hash != received.tools_hash
+    parameters = other or sent.parameters_hash in [one.parameters_hash for one in known]
+    if sent.model != received.model or not (tools and system and parameters):
         yield "head"
+
+
+def _names(head: Head) -> set[str]:
+    return {name for name, _ in head.definitions}
 
 
 def _markers(received: Sent, sent: Sent, profile: Profile) -> Iterator[str]:
@@ -73,15 +87,27 @@ def _markers(received: Sent, sent: Sent, profile: Profile) -> Iterator[str]:
         yield "client_markers"
 
 
-def _message(before: Message, after: Message) -> Iterator[str]:
+def _kept(dialect: Dialect, before: Message, after: Message, earlier: Sequence[Message]) -> bool:
+    """Whether a message goes out as on the call before, where it may: a system prompt, or what the client only lost."""
+    if not any(one is after for one in earlier):
+        return False
+    return before.role is after.role is Role.SYSTEM or dialect.restates(after.raw, before.raw)
+
+
+def _message(dialect: Dialect, before: Message, after: Message) -> Iterator[str]:
     if before.role is not after.role:
         yield "roles"
     if _pairing(before.blocks) != _pairing(after.blocks):
         yield "pairs"
         return
     for one, other in zip(before.blocks, after.blocks, strict=True):
-        if one.hash != other.hash and one.kind is not Kind.OBSERVATION:
+        if one.hash != other.hash and one.kind is not Kind.OBSERVATION and not _noted(before.role, one, other):
             yield "reasoning" if one.kind is Kind.REASONING else "content"
+
+
+def _noted(role: Role, one: Block, other: Block) -> bool:
+    """Behind the user's own text a note may stand."""
+    return role is Role.USER and one.kind is other.kind is Kind.TEXT and other.tokens > one.tokens
 
 
 def _pairing(blocks: Sequence[Block]) -> list[tuple[Kind, str]]:

@@ -76,6 +76,15 @@ def test_every_other_change_is_a_violation(rule: str) -> None:
     assert rule in found(change)
 
 
+def test_a_note_behind_the_users_text_is_legal_and_a_cut_or_a_note_behind_the_models_is_not() -> None:
+    def change(after: Messages, place: int, text: str) -> None:
+        after[place]["content"][0]["text"] = text
+
+    assert found(lambda after: change(after, 4, "on\n\n[context note]")) == ()
+    assert found(lambda after: change(after, 4, "")) == ("content",)
+    assert found(lambda after: change(after, 3, "so\n\n[context note]")) == ("content",)
+
+
 def test_a_changed_head_is_a_violation() -> None:
     assert found(lambda after: {"system": "other"}) == ("head",)
 

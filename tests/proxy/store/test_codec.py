@@ -4,7 +4,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from policies.core.conversation import BlockHash
+from policies.core.edits import Anchor, Edit
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
 from proxy.errors import StoreError
@@ -27,6 +30,14 @@ def test_what_was_not_reported_stays_so() -> None:
 def test_a_field_from_a_later_version_is_ignored() -> None:
     packed = {**msgspec.msgpack.decode(pack(Outcome(200))), "later": 1}
     assert decode(compress(msgspec.msgpack.encode(packed)), Outcome) == Outcome(200)
+
+
+def test_a_record_of_an_earlier_version_is_read_as_it_was_meant() -> None:
+    now = replace(record(), edits=(Edit("mask", Anchor(BlockHash(b"block"), 2), "placeholder", 90, "hf-id"),))
+    old = msgspec.msgpack.decode(pack(now))
+    for name in ("way", "needs"):
+        del old["edits"][0][name]
+    assert decode(compress(msgspec.msgpack.encode(old)), Record) == now
 
 
 @pytest.mark.parametrize("packed", [{"status": CANARY}, [CANARY], {}, CANARY])
