@@ -129,8 +129,20 @@ def _remembered(seen: Seen, head: HeadKey) -> tuple[Turn, int] | None:
     for common in range(len(trail.nodes), 0, -1):
         turn = trail.nodes[common - 1].newest(head)
         if turn is not None:
+            common, turn = _under(trail, common, turn, head)
             return (_rewritten(seen, common, turn, head), common) if _continues(trail, common, head) else None
     return None
+
+
+def _under(trail: Trail, common: int, turn: Turn, head: HeadKey) -> tuple[int, Turn]:
+    """The newest turn under this very head that this request extends, if there is one: it alone left a cache to read.
+
+    Between two of its steps smolagents asks for a plan, of the same history, under another system prompt.
+    """
+    if turn.head == head or turn.record.sent_head is not None:
+        return common, turn
+    ended = ((place, own) for place in range(common, 0, -1) for own in trail.nodes[place - 1].turns.values())
+    return next(((place, own) for place, own in ended if own.head == head), (common, turn))
 
 
 def _by_its_end(seen: Seen, memo: Memo) -> Turn | None:

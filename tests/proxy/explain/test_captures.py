@@ -4,7 +4,6 @@ Each recorded request goes through the driver to the strict simulated provider, 
 back as `explain` reads it. Left out of the bodies is reasoning: another stand-in had signed it.
 """
 
-import asyncio
 import gzip
 import json
 from collections.abc import Iterator
@@ -12,26 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from policies.core.planner import WORST_CASE
-from policies.core.usage import Usage
-from policies.policy import Policy
-from proxy import exchange
 from proxy.config.policies import load_policy
-from proxy.dialects.registry import recognise
-from proxy.explain.figures import Line, line_of, story_of
-from proxy.explain.looking import find, turns
-from proxy.simulator.apis import Call
-from proxy.simulator.brains import echo
-from proxy.simulator.paths import api_of
-from proxy.simulator.prompt import four_bytes_a_token
-from proxy.simulator.service import Service
-from proxy.store.memory import MemoryStore
-from tests.proxy.driving import PROFILES, START, Replica
-
-Broken = tuple[tuple[int, str, str], ...]
-"""Which request (from 0, of those that were answered), for what cause, and where."""
+from tests.proxy.explain.playing import Broken, Sent, played
 
 CLIENTS: dict[str, Broken] = {
     "claude": ((8, "tools_changed", "tools[1].description"),),  # resumed
@@ -58,12 +41,6 @@ ELSEWHERE = {
 """Captures that are not played, and why."""
 
 
-class Played(Struct):
-    lines: list[Line]
-    losses: set[str]
-    cost: float
-
-
 def _requests(shared: Path, name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(shared / "captures" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         yield from (line for line in map(json.loads, lines) if line["method"] == "POST")
@@ -84,58 +61,20 @@ def _spoken(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "content": [block for block in content if block.get("type") != "thinking"]}
 
 
-async def _play(shared: Path, name: str, policy: Policy) -> Played:
-    store = MemoryStore()
-    replica = Replica(policy, store=store, count=lambda profile: four_bytes_a_token)
-    provider = Service(PROFILES, echo, four_bytes_a_token, b"key")
-    for number, line in enumerate(_requests(shared, name)):
-        dialect, now = recognise(line["path"]), START + line["t"]
-        assert dialect is not None
-        body = _without_reasoning(line["body"])
-        asked = exchange.Request("api", dialect, line["path"], body, b"key", session=name)
-        prepared = await exchange.prepare(asked, replica.context, now)
-        usage = _served(provider, line, prepared.body, number, now)
-        await exchange.settle(prepared, replica.context, usage, now)
-    assert not replica.witness.degradations
-    kept = await turns(store, await find(store, name))
-    losses = {lost.cause for turn in kept for lost in story_of(turn).losses}
-    return Played(
-        [line_of(turn) for turn in kept], losses, sum(each.actual or 0.0 for each in replica.witness.accounts)
-    )
-
-
-def _served(provider: Service, line: dict[str, Any], body: bytes, number: int, now: float) -> Usage:
-    api = api_of("POST", line["path"])
-    assert api is not None
-    headers = {key.lower(): value for key, value in line["headers"].items()} | {"x-api-key": "key"}
-    reply = provider.answer(api, Call(line["path"], {}, headers, body), number, now)
-    assert reply.bill is not None, reply.error
-    for _ in reply.chunks:
-        pass
-    reply.begin()
-    reading = reply.bill.input
-    return Usage(reading.total, reading.read, reading.write + reading.write_long, reading.write_long, output=50)
-
-
-def _broken(played: Played, *, ours: bool) -> Broken:
-    """The largest loss of each request that has one."""
-    return tuple(
-        (number, line.lost.cause, line.place)
-        for number, line in enumerate(played.lines)
-        if line.lost is not None and line.lost.cause.startswith("policy_") is ours
-    )
+def _sent(line: dict[str, Any]) -> Sent:
+    return Sent(line["path"], _without_reasoning(line["body"]), line["t"], line["headers"])
 
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_every_break_of_a_client_has_its_cause_and_place_and_holdfast_adds_none_unplanned(
     name: str, shared: Path
 ) -> None:
-    observed = asyncio.run(_play(shared, name, load_policy("observe").policy))
-    through = asyncio.run(_play(shared, name, load_policy("default").policy))
-    assert _broken(observed, ours=False) == CLIENTS[name] and not _broken(observed, ours=True)
+    requests = [_sent(line) for line in _requests(shared, name)]
+    observed, through = (played(name, requests, load_policy(policy).policy) for policy in ("observe", "default"))
+    assert observed.broken(ours=False) == CLIENTS[name] and not observed.broken(ours=True)
     assert "provider_unexplained" not in observed.losses | through.losses
-    assert set(_broken(through, ours=False)) <= set(CLIENTS[name])
-    for number, _, place in _broken(through, ours=True):
+    assert set(through.broken(ours=False)) <= set(CLIENTS[name])
+    for number, _, place in through.broken(ours=True):
         assert through.lines[number].applied and place
     assert through.cost <= (1 + WORST_CASE) * observed.cost  # a mask that has just been made has not paid yet
 
