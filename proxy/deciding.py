@@ -38,7 +38,7 @@ from proxy.judging import begin_of
 from proxy.lineages import Place, hashes_of
 from proxy.memo import Memo, Turn
 from proxy.opening import Opening
-from proxy.originals import abouts
+from proxy.originals import abouts, in_folder
 from proxy.pinning import Chosen, unchanged
 from proxy.reading import Seen
 from proxy.store import Store
@@ -127,10 +127,11 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     proposals: Sequence[Placed] = ()
     first: tuple[Placed, ...] = ()
     if new and case.mode != "off" and case.place.retry is None:
-        first = fresh(_opening(case))
+        first = in_folder(fresh(_opening(case)), case.rooms.archive.folder)
         proposals = case.policy.mask.propose(
             case.seen.conversation, with_fresh(case.lineage, first), _by_tool(case.policy), case.seen.trail.index
         )
+        proposals = in_folder(proposals, case.rooms.archive.folder)
     mark = new and case.mode != "off" and case.policy.breakpoints.auto
     terms = Terms(case.policy.mask.when, case.policy.limits.effective, case.policy.mask.keep_newest, mark)
     seen, asked = case.seen, case.asked

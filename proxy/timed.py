@@ -60,6 +60,10 @@ class TimedArchive:
     def notes(self) -> Notes:
         return self.archive.notes
 
+    @property
+    def folder(self) -> str:
+        return self.archive.folder
+
     async def put(
         self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
     ) -> tuple[str, ...]:

@@ -99,6 +99,11 @@ class Archive(Protocol):
     @property
     def notes(self) -> Notes: ...
 
+    @property
+    def folder(self) -> str:
+        """Where originals lie as plain files too; empty: nowhere."""
+        ...
+
     async def put(
         self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
     ) -> tuple[str, ...]:
@@ -134,6 +139,11 @@ class Archive(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+def file_name(id: str) -> str:
+    """Of an original in the folder."""
+    return f"{id}.txt"
 
 
 def text_digest(content: bytes) -> bytes:

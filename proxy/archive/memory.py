@@ -25,6 +25,8 @@ class _Original:
 class MemoryArchive:
     """Beside the memory store. Bounded at every put, oldest first, but never by what the same put has kept."""
 
+    folder = ""
+
     def __init__(self, max_bytes: int = 256_000_000, max_age: float = MAX_AGE) -> None:
         self._max_bytes, self._max_age = max_bytes, max_age
         self._size = 0

@@ -13,17 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.archive import ID, About, Archive, Entry, Found, Notes, Whose
+from proxy.archive import ID, About, Archive, Entry, Found, Notes, Whose, file_name
 from proxy.errors import StoreError
 
-ENDING = ".txt"
 _HALF = ".half"
 """How a file ends that is being written."""
-
-
-def file_name(id: str) -> str:
-    """In the folder."""
-    return f"{id}{ENDING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +25,16 @@ class MirroredArchive:
     """See `proxy.archive.Archive`. What reads goes to the archive itself."""
 
     archive: Archive
-    folder: Path
+    path: Path
     random: Callable[[int], str] = secrets.token_hex
 
     @property
     def notes(self) -> Notes:
         return self.archive.notes
+
+    @property
+    def folder(self) -> str:
+        return str(self.path)
 
     async def put(
         self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
@@ -90,8 +88,9 @@ class MirroredArchive:
     def _present(self) -> frozenset[str]:
         """The ids of which there are files, and nothing else that may lie in the folder."""
         with self._opened() as folder:
-            names = [name.removesuffix(ENDING) for name in os.listdir(folder) if name.endswith(ENDING)]
-        return frozenset(name for name in names if ID.fullmatch(name))
+            names = os.listdir(folder)
+        ids = {name.partition(".")[0] for name in names}
+        return frozenset(id for id in ids if ID.fullmatch(id) and file_name(id) in names)
 
     def _remove(self, ids: Collection[str]) -> None:
         with self._opened() as folder:
@@ -103,11 +102,11 @@ class MirroredArchive:
     def _opened(self) -> Iterator[int]:
         """The folder, made if need be. All names are looked up in what was opened, wherever it is moved meanwhile."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 yield folder
             finally:
                 os.close(folder)
         except OSError as error:
-            raise StoreError(f"the mirror folder `{self.folder}` cannot be used: {error.strerror}") from error
+            raise StoreError(f"the mirror folder `{self.path}` cannot be used: {error.strerror}") from error

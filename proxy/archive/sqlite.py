@@ -50,6 +50,8 @@ def open_sqlite_archive(
 class SqliteArchive:
     """See `proxy.archive.Archive`."""
 
+    folder = ""
+
     def __init__(self, database: Database, bounds: Bounds, seal: Seal) -> None:
         self.database = database
         self.notes = SqliteNotes(database, seal)
