@@ -90,7 +90,7 @@ def mask_for(policy: Policy, tool: str) -> Mask:
 def shape_for(policy: Policy, tool: str, *, shows: bool) -> Shape:
     """The shape settings of one tool. `shows`: what it says is the text of files.
 
-    Then the policy's own settings leave it alone but for repeats; what `per_tool` says of the tool counts.
+    Then of the policy's own settings only `numbers` and `repeats` count, and all that `per_tool` says of the tool.
     """
     own = _given(for_tool(policy, tool).shape)
     general = msgspec.structs.replace(policy.shape, lossless=False, max_tokens=None) if shows else policy.shape
@@ -100,7 +100,7 @@ def shape_for(policy: Policy, tool: str, *, shows: bool) -> Shape:
 def shapes(policy: Policy) -> bool:
     """Whether the policy shapes anything."""
     settings: list[Shape | ShapeForTool] = [policy.shape, *(entry.shape for entry in policy.per_tool.values())]
-    return any(each.lossless or each.repeats or each.max_tokens for each in settings)
+    return any(each.lossless or each.numbers or each.repeats or each.max_tokens for each in settings)
 
 
 def _given(settings: MaskForTool | ShapeForTool) -> dict[str, Any]:

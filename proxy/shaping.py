@@ -15,7 +15,7 @@ from policies.core.edits import Edit, Placed
 from policies.core.index import Observed
 from policies.routes import shape_for, shapes
 from policies.shape.repeats import Scene
-from proxy.dialects.showing import command_recalls, command_shows_files
+from proxy.dialects.showing import of_command
 from proxy.opening import Opening
 
 UNKNOWN = Act(b"", shows=True)
@@ -67,5 +67,10 @@ def _untyped(opening: Opening, one: Observed) -> Act:
     commands = [command for text in texts for command in _FENCED.findall(text)]
     if one.tool or not commands:
         return UNKNOWN
-    shows, recalls = (any(map(judge, commands)) for judge in (command_shows_files, command_recalls))
-    return Act(b"", shows=shows, recalls=recalls)
+    shown = [of_command(command) for command in commands]
+    return Act(
+        b"",
+        shows=any(each.files for each in shown),
+        numbers=any(each.numbered for each in shown),
+        recalls=any(each.recalled for each in shown),
+    )

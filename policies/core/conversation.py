@@ -49,6 +49,8 @@ class Act(Struct, frozen=True):
     """It reads all of its file, not a part."""
     shows: bool = False
     """What it answers is the text of files, which may have to be matched letter by letter later."""
+    numbers: bool = False
+    """Each line of that text stands behind its number."""
     recalls: bool = False
     """What it answers is what was taken away before."""
 

@@ -4,21 +4,23 @@ Two kinds. Lossless: what a terminal shows, JSON in less room, lists of like obj
 text itself says all that it said. With the original in the archive: a repeat of an earlier observation as a pointer
 to it, and, where asked for, too long an output as head and tail.
 
-Rules of this room: pure, text in and text out. What shows files is left alone but for a pointer to the very same
-text: an agent that edits by exact replacement quotes it letter by letter. What was taken away and read back
-is never touched again. A shape is proposed only where it is worth it.
+Rules of this room: pure, text in and text out. The text of files is left alone but for a pointer to the very same
+text, and for what the tool wrote around it: an agent that edits by exact replacement quotes it letter by letter.
+What was taken away and read back is never touched again. A shape is proposed only where it is worth it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from policies.core.conversation import Act
 from policies.core.edits import Edit, Placed, archive_id
 from policies.core.index import Observed
 from policies.shape.ceiling import cut
 from policies.shape.documents import compacted
 from policies.shape.folds import folded
+from policies.shape.gutter import narrowed
 from policies.shape.repeats import Scene, alike, difference, pointer, same
 from policies.shape.series import thinned
 from policies.shape.terminal import displayed
@@ -38,6 +40,8 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True):
 
     lossless: bool = True
     """Show it as a terminal would, write JSON in less room and as tables, count repeated lines."""
+    numbers: bool = True
+    """Line numbers before the text of a file lose the blanks that align them."""
     repeats: bool = True
     """A repeat of an earlier observation becomes a pointer to it, with what differs."""
     max_tokens: int | None = None
@@ -63,18 +67,29 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True):
     def _shape(self, scene: Scene, place: int) -> Edit | None:
         """One observation in its shape; None where it stays as it is."""
         one = scene.index.observations[place]
-        block = one.block
-        if not block.editable or block.tokens < FEWEST or scene.act(one).recalls:
+        if not one.block.editable or one.block.tokens < FEWEST or scene.act(one).recalls:
             return None
+        return next(filter(None, (_worth(scene, one, edit) for edit in self._ways(scene, place))), None)
+
+    def _ways(self, scene: Scene, place: int) -> Iterator[Edit]:
+        """What may stand in an observation's place, what is shortest first."""
+        one = scene.index.observations[place]
         if self.repeats and (earlier := same(scene, place)):
-            return _worth(scene, one, pointer(scene.tenant, one, earlier))
+            yield pointer(scene.tenant, one, earlier)
         original = scene.text(one)
-        text = lossless(original) if self.lossless else original
+        text = self._written(original, scene.act(one))
         if self.repeats and (earlier := alike(scene, place)) and (edit := difference(scene.tenant, one, text, earlier)):
-            return _worth(scene, one, edit)
+            yield edit
         short = self._within(scene, one, text, text == original)
-        identity = archive_id(scene.tenant, block.content) if short is not text else ""
-        return None if short == original else _worth(scene, one, Edit("shape", one.anchor, short, 0, identity))
+        if short != original:
+            identity = archive_id(scene.tenant, one.block.content) if short is not text else ""
+            yield Edit("shape", one.anchor, short, 0, identity)
+
+    def _written(self, text: str, act: Act) -> str:
+        """The text in less room, saying the same."""
+        if self.numbers and act.numbers:
+            text = narrowed(text)
+        return lossless(text) if self.lossless else text
 
     def _within(self, scene: Scene, one: Observed, text: str, unchanged: bool) -> str:
         """The text in at most the tokens that it may have."""
@@ -93,6 +108,7 @@ class ShapeForTool(Struct, frozen=True, forbid_unknown_fields=True):
     """Shape settings of one tool; null takes the policy's."""
 
     lossless: bool | None = None
+    numbers: bool | None = None
     repeats: bool | None = None
     max_tokens: int | None = None
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 from policies.core.conversation import Act
 from policies.core.edits import Edit, archive_id
 from policies.core.index import Index, Key, Observed
+from policies.shape.gutter import narrowed
 
 NEAR = 10
 """Observations between, at most, for the text of a file: as many as masking leaves alone."""
@@ -78,8 +79,15 @@ def same(scene: Scene, place: int) -> Earlier | None:
     earlier = _newest(scene, place, ("text", one.block.said))
     if earlier is None or earlier.one.block.content != one.block.content:
         return None
-    near = earlier.ago <= NEAR and earlier.text == scene.text(earlier.one)
-    return earlier if near or not scene.act(one).shows else None
+    if scene.act(one).shows and not (earlier.ago <= NEAR and _stands_to_the_letter(scene, earlier)):
+        return None
+    return earlier
+
+
+def _stands_to_the_letter(scene: Scene, earlier: Earlier) -> bool:
+    """What stands is what the file says; what a tool wrote around it aside."""
+    original = scene.text(earlier.one)
+    return earlier.text in (original, narrowed(original))
 
 
 def alike(scene: Scene, place: int) -> Earlier | None:

@@ -8,6 +8,7 @@ names and of shell commands, by table: no command is understood beyond where its
 """
 
 import re
+from typing import NamedTuple
 
 # Words in the names of tools that show files, or what they have just made of one: Claude Code (Read, NotebookRead,
 # Grep, Edit), Codex (read_file, grep_files, apply_patch), opencode (read, grep, edit), Gemini CLI and qwen-code
@@ -19,6 +20,8 @@ _NAMES = frozenset(
     file files content contents code source document resource""".split()
 )
 _PAIRS = ({"search", "dir"}, {"git", "show"})
+_NUMBERING = frozenset({"Read", "view", "str_replace_editor", "str_replace_based_edit_tool"})
+"""Tools that number the lines of what they show."""
 _RECALLING = frozenset({"recall", "holdfast"})
 
 # Programs that print files, or parts of them; the last line has SWE-agent's own.
@@ -35,6 +38,7 @@ _READING = re.compile(
 )
 """In a program given on the command line: it opens a file, or prints its own source."""
 _HERE = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n.*?(?:\n\s*\2[ \t]*(?=\n|$)|\Z)", re.DOTALL)
+_NUMBERED = re.compile(r"\bnl\b|\bcat\s+-[A-Za-z]*n")
 _WRITING = re.compile(r"\s*cat\s*>|\s*cat\s+<<\S*\s*>")
 _PIPELINES = re.compile(r"&&|\|\||[;\n]")
 _WORD = re.compile(r"[\w.-]+")
@@ -44,27 +48,29 @@ LONGEST = 20_000
 """Characters of a command that are looked at; a longer one is taken to show files."""
 
 
-def tool_shows_files(tool: str) -> bool:
-    """Whether a tool of this name shows files."""
+class Showing(NamedTuple):
+    """What a tool's answer is."""
+
+    files: bool
+    """The text of files."""
+    numbered: bool
+    """Each line of it behind its number."""
+    recalled: bool
+    """What Holdfast took away before."""
+
+
+def of_tool(tool: str) -> Showing:
+    """What a tool of this name answers."""
     words = _words(tool)
-    return bool(words & _NAMES) or any(pair <= words for pair in _PAIRS)
+    files = bool(words & _NAMES) or any(pair <= words for pair in _PAIRS)
+    return Showing(files, tool in _NUMBERING, bool(words & _RECALLING))
 
 
-def tool_recalls(tool: str) -> bool:
-    """Whether a tool of this name gives back what Holdfast took away."""
-    return bool(_words(tool) & _RECALLING)
-
-
-def command_shows_files(command: str) -> bool:
-    """Whether a shell command prints what stands in files."""
-    if len(command) > LONGEST or _READING.search(command):
-        return True
-    return any(map(_prints, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
-
-
-def command_recalls(command: str) -> bool:
-    """Whether a shell command asks Holdfast for what it took away."""
-    return "holdfast" in command
+def of_command(command: str) -> Showing:
+    """What a shell command prints."""
+    opens = len(command) > LONGEST or _READING.search(command) is not None
+    files = opens or any(map(_prints, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
+    return Showing(files, _NUMBERED.search(command) is not None, "holdfast" in command)
 
 
 def _prints(pipeline: str) -> bool:

@@ -133,9 +133,9 @@ def test_what_shows_files_is_not_shaped_but_where_a_tool_is_told_to() -> None:
 
 
 def test_a_policy_shapes_where_any_of_its_settings_does() -> None:
-    none = Shape(lossless=False, repeats=False)
+    none = Shape(lossless=False, numbers=False, repeats=False)
     assert shapes(Policy("x")) and not shapes(Policy("x", shape=none))
-    for own in (ShapeForTool(lossless=True), ShapeForTool(repeats=True), ShapeForTool(max_tokens=9)):
+    for own in (ShapeForTool(lossless=True), ShapeForTool(numbers=True), ShapeForTool(repeats=True), ShapeForTool(max_tokens=9)):
         assert shapes(Policy("x", shape=none, per_tool={"a": ForTool(shape=own)}))
 
 

@@ -70,6 +70,9 @@ def test_a_file_is_pointed_to_only_where_its_very_text_stands_near() -> None:
     again = [FILE, FILE]
     assert same(scene([TEXT, TEXT], acts=dict(enumerate(again))), 1)
     assert same(scene([TEXT, TEXT], acts={1: FILE}, edits={0: Edit("shape", ANCHOR, "in less room", 9)}), 1) is None
+    numbered = "".join(f"{n:6}\tline\n" for n in range(9))
+    shape = Edit("shape", ANCHOR, "".join(f"{n}\tline\n" for n in range(9)), 9)
+    assert same(scene([numbered, numbered], acts={1: FILE}, edits={0: shape}), 1)
     between = [str(n) for n in range(NEAR)]
     assert same(scene([TEXT, *between, TEXT]), NEAR + 1)
     assert same(scene([TEXT, *between, TEXT], acts={NEAR + 1: FILE}), NEAR + 1) is None

@@ -13,7 +13,7 @@ from tests.policies.shape.scenes import REPORT, scene, words
 LOG = "\n".join(f"test_{n} passed\x1b[0m" for n in range(50))
 BAR = "".join(f"{n}% of the whole\r" for n in range(100))
 BOTH = Shape()
-NEITHER = Shape(lossless=False, repeats=False)
+NEITHER = Shape(lossless=False, numbers=False, repeats=False)
 REPEATS = Shape(lossless=False)
 FILE = Act(b"", shows=True)
 
@@ -107,6 +107,27 @@ def test_a_ceiling_first_takes_what_says_least_and_leaves_what_fits() -> None:
     assert edit.text == lossless(BAR + LOG) and not edit.archive_id
     assert proposed(replace(NEITHER, max_tokens=300), scene(["word " * 299])) == ()
     assert proposed(replace(NEITHER, max_tokens=300), scene(["word " * 305])) == (), "not worth it"
+
+
+def test_line_numbers_lose_their_blanks_where_a_tool_numbers_lines() -> None:
+    text = "".join(f"{n:6}\tif a:  \n" for n in range(200))
+    less = "".join(f"{n}\tif a:  \n" for n in range(200))
+
+    def tokens(text: str) -> int:
+        return words(text) + text.count("  ")
+
+    turn = replace(scene([text * 2], acts={0: Act(b"", shows=True, numbers=True)}), count=lambda text: len(text) // 20)
+    (edit,) = proposed(REPEATS, turn)
+    assert edit.text == less * 2 and not edit.archive_id
+    assert proposed(replace(REPEATS, numbers=False), turn) == ()
+    assert proposed(REPEATS, replace(turn, act=lambda one: FILE)) == ()
+
+
+def test_a_pointer_that_is_not_worth_it_gives_way_to_another_shape() -> None:
+    text = "\x1b[31mred\x1b[0m " * 12
+    turn = scene([text, text])
+    (edit,) = proposed(BOTH, turn)
+    assert edit.text == lossless(text)
 
 
 def test_settings_may_differ_by_observation() -> None:

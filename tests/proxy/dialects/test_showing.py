@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.dialects.acts import act_of
-from proxy.dialects.showing import LONGEST, command_recalls, command_shows_files, tool_recalls, tool_shows_files
+from proxy.dialects.showing import LONGEST, of_command, of_tool
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from proxy.dialects.showing import LONGEST, command_recalls, command_shows_files
     ],
 )
 def test_tools_that_show_files_are_known_by_their_names(tool: str) -> None:
-    assert tool_shows_files(tool) and act_of(tool, {}).shows
+    assert of_tool(tool).files and act_of(tool, {}).shows
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_tools_that_show_files_are_known_by_their_names(tool: str) -> None:
     ["Bash", "exec_command", "write_stdin", "WebFetch", "TaskOutput", "search_direct_flight", "get_user_details", ""],
 )
 def test_tools_that_report_do_not_show_files(tool: str) -> None:
-    assert not tool_shows_files(tool)
+    assert not of_tool(tool).files
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_tools_that_report_do_not_show_files(tool: str) -> None:
     ],
 )
 def test_commands_that_print_files_are_known(command: str) -> None:
-    assert command_shows_files(command)
+    assert of_command(command).files
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_commands_that_print_files_are_known(command: str) -> None:
     ],
 )
 def test_commands_that_report_do_not_show_files(command: str) -> None:
-    assert not command_shows_files(command)
+    assert not of_command(command).files
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,15 @@ def test_a_shell_is_judged_by_its_command(tool: str, arguments: object, shows: b
 
 
 def test_what_gives_back_what_was_taken_away_is_known() -> None:
-    assert tool_recalls("mcp__holdfast__recall") and tool_recalls("recall") and not tool_recalls("Read")
-    assert command_recalls("holdfast archive get hf-a") and not command_recalls("ls")
+    assert of_tool("mcp__holdfast__recall").recalled and of_tool("recall").recalled and not of_tool("Read").recalled
+    assert of_command("holdfast archive get hf-a").recalled and not of_command("ls").recalled
     assert act_of("Bash", {"command": "holdfast archive get hf-a"}).recalls
     assert act_of("recall", {"id": "hf-a"}).recalls and not act_of("Bash", {"command": "ls"}).recalls
+
+
+def test_what_numbers_the_lines_of_files_is_known() -> None:
+    numbering = ("nl -ba a | sed -n 1,9p", "cat -n a", "cat -An a", "cd x; nl a")
+    assert all(of_command(command).numbered for command in numbering)
+    assert not any(of_command(command).numbered for command in ("cat a", "grep -n x a", "cat a -n", "pnpm nlp"))
+    assert act_of("str_replace_based_edit_tool", {"command": "view", "path": "a"}).numbers
+    assert of_tool("Read").numbered and not of_tool("read_file").numbered
