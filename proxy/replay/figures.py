@@ -6,11 +6,13 @@ more. Names are those of the documented output.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
 
 from proxy.replay.evidence import Score
+from proxy.replay.states import States
 
 
 class Figures(Struct, frozen=True):
@@ -26,6 +28,7 @@ class Figures(Struct, frozen=True):
     fill: float
     """Input sent as a share of the model's limit."""
     score: Score = Score()
+    states: States = States()
     compactions: int = 0
     violations: tuple[str, ...] = ()
 
@@ -62,7 +65,10 @@ def totals(sessions: Sequence[Series], direct: Sequence[Series]) -> dict[str, An
         "cost_ratio": _share(usd, sum(call.usd for series in direct for call in series)),
         "input_cost_usd": sum(call.input_usd for call in calls),
         "output_tokens": sum(call.output_tokens for call in calls),
-        "removed_tokens": sum(map(_removed, sessions)),
+        "removed_tokens": sum(_risen(call.removed_tokens for call in series) for series in sessions),
+        "masked_tokens": sum(_risen(call.states.masked for call in series) for series in sessions),
+        "shaped_tokens": sum(_risen(call.states.shaped for call in series) for series in sessions),
+        "noted_tokens": sum(_risen(call.states.noted for call in series) for series in sessions),
         "compactions": sum(call.compactions for call in calls),
         **_kept(call.score for call in calls),
         "rule_violations": sum(len(call.violations) for call in calls),
@@ -71,13 +77,9 @@ def totals(sessions: Sequence[Series], direct: Sequence[Series]) -> dict[str, An
     }
 
 
-def _removed(series: Series) -> int:
-    """Tokens taken out, each counted once: how much more is missing than in the call before."""
-    before, removed = 0, 0
-    for call in series:
-        removed += max(0, call.removed_tokens - before)
-        before = call.removed_tokens
-    return removed
+def _risen(values: Iterable[int]) -> int:
+    """Each token counted once: how much more it is than in the call before."""
+    return sum(max(0, now - before) for before, now in pairwise((0, *values)))
 
 
 def _kept(scores: Iterable[Score]) -> dict[str, float | None]:

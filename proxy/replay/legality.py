@@ -7,7 +7,7 @@ on the call before, and tools may be added. A violation is a short fixed word. N
 
 from collections.abc import Iterator, Sequence
 
-from policies.core.conversation import Block, Head, Kind, Message, Role, Role
+from policies.core.conversation import Block, Head, Kind, Message, Role
 from policies.core.plan import Plan
 from policies.core.profile import Breakpoints, Profile
 from proxy.dialects import Dialect
@@ -101,13 +101,15 @@ def _message(dialect: Dialect, before: Message, after: Message) -> Iterator[str]
         yield "pairs"
         return
     for one, other in zip(before.blocks, after.blocks, strict=True):
-        if one.hash != other.hash and one.kind is not Kind.OBSERVATION and not _noted(before.role, one, other):
+        if one.hash == other.hash or one.kind is Kind.OBSERVATION:
+            continue
+        if one.kind is not Kind.TEXT or before.role is not Role.USER or not _noted(dialect, before, after, one.index):
             yield "reasoning" if one.kind is Kind.REASONING else "content"
 
 
-def _noted(role: Role, one: Block, other: Block) -> bool:
-    """Behind the user's own text a note may stand."""
-    return role is Role.USER and one.kind is other.kind is Kind.TEXT and other.tokens > one.tokens
+def _noted(dialect: Dialect, before: Message, after: Message, block: int) -> bool:
+    """Whether all that a text said is still said, with something behind a blank line."""
+    return dialect.original(after.raw, block).startswith(dialect.original(before.raw, block) + "\n\n")
 
 
 def _pairing(blocks: Sequence[Block]) -> list[tuple[Kind, str]]:

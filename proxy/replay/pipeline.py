@@ -5,12 +5,12 @@ The offline provider's usage is what is settled and what is priced. What the pip
 counts as a violation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from policies.core.conversation import Message
-from policies.core.plan import Plan
 from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
@@ -23,6 +23,7 @@ from proxy.replay.figures import Figures
 from proxy.replay.legality import Pair, breaks, violations
 from proxy.replay.prompts import Reader, Sent
 from proxy.replay.provider import Provider
+from proxy.replay.states import Place, makers, states
 from proxy.replay.wire import Call, Script
 from proxy.store.memory import MemoryStore
 
@@ -100,16 +101,22 @@ async def through(stage: Stage, policy: Policy) -> tuple[Figures, ...]:
         sent = _read_back(stage, call, step, prepared.body, last)
         usage = provider.answer(sent.prompt, call.now, step.output_tokens)
         await settle(prepared, context, usage, call.now)
-        wrong = _wrong(stage, last, (step.received, sent), prepared)
-        passed.append(judged(stage, step, sent, usage, (*wrong, *alarm.taken()), prepared.plan))
+        wrong = (*_wrong(stage, last, (step.received, sent), prepared), *alarm.taken())
+        by = makers(prepared.plan.in_force, _lead(prepared)) if prepared.plan else {}
+        passed.append(judged(stage, step, sent, usage, wrong, by))
         last = step.received, sent
     return tuple(passed)
 
 
 def judged(
-    stage: Stage, step: Step, sent: Sent, usage: Usage, wrong: tuple[str, ...] = (), plan: Plan | None = None
+    stage: Stage,
+    step: Step,
+    sent: Sent,
+    usage: Usage,
+    wrong: tuple[str, ...] = (),
+    by: Mapping[Place, str] | None = None,
 ) -> Figures:
-    """The figures of one call."""
+    """The figures of one call. `by`: the rule that made each block what it is; None: masked, where it is another."""
     profile = stage.profile
     total = sent.prompt.total
     return Figures(
@@ -122,7 +129,7 @@ def judged(
         received_tokens=step.received.prompt.total,
         fill=total / profile.limit(None),
         score=stage.evidence.score(step.asked, sent),
-        compactions=sum(str(decision.edit.kind) == "compact" for decision in plan.applied) if plan else 0,
+        states=states(step.received, sent, by or {}),
         violations=wrong,
     )
 
@@ -138,6 +145,10 @@ def _read_back(stage: Stage, call: Call, step: Step, body: bytes, last: Pair | N
 
 
 def _wrong(stage: Stage, last: Pair | None, now: Pair, prepared: Prepared) -> tuple[str, ...]:
-    lead = prepared.planned.seen.lead if prepared.planned else 0
-    broken = breaks(last, now, prepared.plan, lead) if last else ()
-    return (*violations(*now, stage.profile), *broken)
+    broken = breaks(last, now, prepared.plan, _lead(prepared)) if last else ()
+    return (*violations(*now, stage.profile, last[1] if last else None), *broken)
+
+
+def _lead(prepared: Prepared) -> int:
+    """System messages at the front, which a plan does not count."""
+    return prepared.planned.seen.lead if prepared.planned else 0

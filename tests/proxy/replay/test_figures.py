@@ -2,6 +2,7 @@
 
 from proxy.replay.evidence import Score
 from proxy.replay.figures import Figures, totals
+from proxy.replay.states import States
 
 
 def figures(sent: int, received: int, **fields: object) -> Figures:
@@ -32,6 +33,12 @@ def test_cost_is_input_and_output_against_direct() -> None:
 def test_what_is_removed_counts_once_however_often_it_is_left_out() -> None:
     series = [figures(100, 100), figures(60, 110), figures(70, 120), figures(50, 130), figures(140, 140)]
     assert totals([series], [])["removed_tokens"] == 80
+
+
+def test_whose_doing_it_is_counts_once_too() -> None:
+    states = [States(), States(50, 20), States(50, 30, 9), States(90, 30, 9)]
+    found = totals([[figures(1, 1, states=one) for one in states]], [])
+    assert (found["masked_tokens"], found["shaped_tokens"], found["noted_tokens"]) == (90, 30, 9)
 
 
 def test_what_there_was_none_of_has_no_share() -> None:

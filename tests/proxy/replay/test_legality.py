@@ -89,6 +89,27 @@ def test_a_changed_head_is_a_violation() -> None:
     assert found(lambda after: {"system": "other"}) == ("head",)
 
 
+def test_a_longer_text_that_is_no_note_is_a_violation() -> None:
+    assert found(lambda after: after[0]["content"][0].update(text="go on, and more than ever")) == ("content",)
+
+
+TOOLS = [{"name": "read", "input_schema": {}}, {"name": "write", "input_schema": {}}]
+
+
+def test_a_head_may_go_out_as_on_the_call_before_and_tools_may_be_more_but_nothing_else() -> None:
+    def wrong(was: dict[str, Any], came: dict[str, Any], went: dict[str, Any]) -> tuple[str, ...]:
+        last, received, now = (sent(messages(), **fields) for fields in (was, came, went))
+        return violations(received, now, marked_profile(), last)
+
+    assert wrong({"system": "it is 9:00"}, {"system": "it is 9:01"}, {"system": "it is 9:00"}) == ()
+    assert wrong({"system": "it is 9:00"}, {"system": "it is 9:01"}, {"system": "it is 9:02"}) == ("head",)
+    choice = {"tool_choice": {"type": "none"}}
+    assert wrong({"tools": TOOLS}, {"tools": TOOLS[:1]}, {"tools": TOOLS, **choice}) == ()
+    assert wrong({"tools": TOOLS[:1]}, {"tools": TOOLS[1:]}, {"tools": TOOLS}) == ()
+    assert wrong({}, {"tools": TOOLS}, {"tools": TOOLS[:1]}) == ("head",)
+    assert wrong({}, {"tools": TOOLS}, {"tools": TOOLS, **choice}) == ("head",)
+
+
 @pytest.mark.parametrize(("limit", "expected"), [(1, ("markers",)), (2, ())])
 def test_markers_are_at_most_what_the_model_takes(limit: int, expected: tuple[str, ...]) -> None:
     def change(after: Messages) -> None:
