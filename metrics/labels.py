@@ -33,7 +33,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
         *("silent", "stalled", "idle", "drained", "fault"),
     ),
     "via": ("tool", "mcp", "http", "cli", "file"),
-    "outcome": ("recalled", "withdrawn", "beside", "too_many", "failed", "refused", "unreadable"),
+    "outcome": ("recalled", "absent", "withdrawn", "beside", "too_many", "failed", "refused", "unreadable"),
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
         *("find", "chain", "tip", "put", "put_outcome", "prune"),

@@ -23,6 +23,7 @@ from proxy.headers import Pair, values
 from proxy.lifecycle import Lifecycle
 from proxy.limits import Limits
 from proxy.observer import Observer
+from proxy.recall.library import Library
 from proxy.tap import Silent, Tap, open_tap
 
 log = logging.getLogger("holdfast.turns")
@@ -97,7 +98,7 @@ class Turns:
             dialect=prepared.request.dialect,
             body=prepared.body,
             tenant=prepared.planned.tenant,
-            archive=self.context.archive,
+            library=Library(self.context.archive, self.clock, lambda: None),
             ask=ask,
             tap=partial(self.tap, prepared.request.dialect),
             told=partial(self.observer.called, prepared),
@@ -128,9 +129,7 @@ def request_of(asked: Asked, body: bytes) -> exchange.Request:
         dialect=asked.dialect,
         path=asked.path,
         body=body,
-        credential=identity.shared(asked.upstream)
-        if asked.shared
-        else identity.credential(asked.headers, asked.query),
+        credential=identity.shared(asked.upstream) if asked.shared else identity.credential(asked.headers, asked.query),
         session=identity.session(asked.headers),
         agent=identity.agent(asked.headers),
         policy=identity.policy(asked.headers),

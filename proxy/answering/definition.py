@@ -1,29 +1,21 @@
-"""The tool `recall` as each dialect spells it, and what a call of it asks for.
+"""The tool `recall` as each dialect spells it.
 
-Rules of this room: the words are part of every prompt that has them, so they never change within a lineage; a
-change of them here splits caches once. Wording follows the placeholders of `policies/mask.py`.
+Rules of this room: its arguments are those of the tool that agents with an MCP client have. The words are part of
+every prompt that has them: a change of them makes every lineage that has the tool pay for its prompt once.
 """
 
 import msgspec
-from msgspec import Struct
+
+from proxy.recall.tools import TOOLS
 
 NAME = "recall"
 
 _DESCRIPTION = (
     "Read back what was elided from this conversation to save space. Such a place reads `[previous N lines elided: "
-    "...]` and names an id that begins with `hf-`. Call it alone, not beside other tools; what it returns is "
-    "shown once, so say what you need to remember of it."
+    "...]` and names an id. Call it alone, not beside other tools. Its result is shown to you once: say what you "
+    "need to remember of it."
 )
-_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string", "description": "The id that the place names."},
-        "lines": {"type": "string", "description": "Only these lines, such as 120:180. The first line is 1."},
-        "grep": {"type": "string", "description": "Only lines that hold this text, with their numbers."},
-    },
-    "required": ["id"],
-}
-
+_SCHEMA = next(tool.schema for tool in TOOLS if tool.name == NAME)
 _FUNCTION = {"name": NAME, "description": _DESCRIPTION, "parameters": _SCHEMA}
 
 DEFINITIONS: dict[str, bytes] = {
@@ -35,19 +27,3 @@ DEFINITIONS: dict[str, bytes] = {
     }.items()
 }
 """By dialect. In any other one the tool is not offered."""
-
-
-class Arguments(Struct, frozen=True):
-    """What a call asks for. Whatever else a model says is left unread."""
-
-    id: str
-    lines: str = ""
-    grep: str = ""
-
-
-def arguments(text: str) -> Arguments | None:
-    """None where the model did not name an id."""
-    try:
-        return msgspec.json.decode(text.encode("utf-8", "replace"), type=Arguments)
-    except (msgspec.DecodeError, RecursionError):
-        return None

@@ -18,9 +18,9 @@ from proxy.answering.lookup import answered
 from proxy.answering.messages import MessagesStream, MessagesWhole
 from proxy.answering.responses import ResponsesStream, ResponsesWhole
 from proxy.answering.rounds import Ask, Rounds
-from proxy.archive import Archive
 from proxy.dialects import Dialect
 from proxy.headers import Pair, first
+from proxy.recall.library import Library
 from proxy.tap import Tap
 
 log = logging.getLogger("holdfast.answering")
@@ -45,7 +45,7 @@ class Opening:
     dialect: Dialect
     body: bytes
     tenant: bytes
-    archive: Archive
+    library: Library
     ask: Ask
     tap: Callable[[int, Sequence[Pair]], Tap]
     told: Callable[[str], None]
@@ -65,7 +65,7 @@ class Opening:
             body=self.body,
             list_key=self.dialect.list_key,
             ask=self.ask,
-            reply=partial(answered, archive=self.archive, tenant=self.tenant),
+            reply=partial(answered, library=self.library, tenant=self.tenant),
             alike=lambda response: kind_of(response.status_code, response.headers.raw) == kind,
             tap=self._tap,
             told=self.told,

@@ -15,8 +15,8 @@ import httpx
 
 from policies.core.usage import Usage
 from proxy.answering.calls import Called, Splicer
-from proxy.answering.definition import NAME
 from proxy.answering.following import followed
+from proxy.answering.lookup import Result
 from proxy.errors import ProxyError
 from proxy.tap import Tap
 
@@ -42,12 +42,12 @@ class Rounds:
     """As sent last."""
     list_key: str
     ask: Ask
-    reply: Callable[[Called], Awaitable[str]]
+    reply: Callable[[Called], Awaitable[Result]]
     alike: Callable[[httpx.Response], bool]
     """Whether a further answer is of the kind of the first."""
     tap: Callable[[httpx.Response], Tap]
     told: Callable[[str], None]
-    """What became of a call, as a fixed word: "recalled", "withdrawn", or why it was left without an answer."""
+    """What became of a call, as a fixed word: the outcome of its result, or why it was left without one."""
     usages: list[Usage] = field(default_factory=list)
     """Of the further requests, as far as it was reported."""
 
@@ -83,8 +83,9 @@ class Rounds:
             self._left("too_many")
             return None
         try:
-            results = [await self.reply(called) + (LAST if number == MAX_ROUNDS else "") for called in calls]
-            body = followed(self.body, self.list_key, self.splicer.said(results))
+            results = [await self.reply(called) for called in calls]
+            texts = [result.text + (LAST if number == MAX_ROUNDS else "") for result in results]
+            body = followed(self.body, self.list_key, self.splicer.said(texts))
             response = await self.ask(body)
         except Exception as error:  # INVARIANT: FAIL-OPEN - the answer so far stands
             why = error if isinstance(error, ProxyError) else type(error).__name__
@@ -96,8 +97,8 @@ class Rounds:
             log.warning("a call was answered, and the upstream says %d to it", response.status_code)
             self._left("refused")
             return None
-        for called in calls:
-            self.told("recalled" if called.name == NAME else "withdrawn")
+        for result in results:
+            self.told(result.outcome)
         self.body = body
         return response
 

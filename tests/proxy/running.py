@@ -113,6 +113,7 @@ class Recorder:
     exchanges: list[Answered] = field(default_factory=list)
     settlings: list[float] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    calls: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -128,6 +129,9 @@ class Recorder:
 
     def settled(self, prepared: exchange.Prepared, seconds: float) -> None:
         self.settlings.append(seconds)
+
+    def called(self, prepared: exchange.Prepared, outcome: str) -> None:
+        self.calls.append(outcome)
 
     def closed(self, upstream: str, cause: str) -> None:
         self.ends.append(cause)

@@ -8,6 +8,7 @@ import pytest
 
 from policies.core.usage import Usage
 from proxy.answering.calls import Called
+from proxy.answering.lookup import Result
 from proxy.answering.messages import MessagesStream
 from proxy.answering.rounds import LAST, MAX_ROUNDS, NOTE, Rounds
 from proxy.dialects.anthropic_messages import ANTHROPIC_MESSAGES
@@ -61,9 +62,9 @@ class Provider:
         self.bodies.append(body)
         return httpx.Response(status, headers=HEADERS, stream=body)
 
-    async def reply(self, called: Called) -> str:
+    async def reply(self, called: Called) -> Result:
         self.calls.append(called)
-        return f"result {len(self.calls)}"
+        return Result(f"result {len(self.calls)}", "recalled")
 
     def rounds(self) -> Rounds:
         return Rounds(
