@@ -1,8 +1,8 @@
 """What is changed before its first sending: new observations in another shape, notes at the tail.
 
 Rules of this room: this costs no cache, so it is proposed only for messages that were never sent, and applied
-at once. Policies are pure and see no wire format: what they need to read is read for them here. A policy
-that acts here is a function of an `Opening` in `SHAPES` or `NOTES`, which ask it in this order on every turn.
+at once. Policies are pure and see no wire format: what they need to read is read for them (opening.py). A policy
+that acts here is a function of an `Opening` in `EDITS` or `NOTES`, asked in this order on every turn.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,13 +13,10 @@ from proxy.opening import Opening
 from proxy.reciting import failing, recited
 from proxy.shaping import shaped
 
-Shapes = Callable[[Opening], Iterable[Placed]]
-Notes = Callable[[Opening], Iterable[Note]]
-
-SHAPES: tuple[Shapes, ...] = (shaped, failing)
+EDITS: tuple[Callable[[Opening], Iterable[Placed]], ...] = (shaped, failing)
 """Each gives edits of observations that were never sent."""
 
-NOTES: tuple[Notes, ...] = (recited,)
+NOTES: tuple[Callable[[Opening], Iterable[Note]], ...] = (recited,)
 """Each gives what is to be said at the tail. Asked only where there is a place for it."""
 
 
@@ -28,7 +25,9 @@ def fresh(opening: Opening) -> tuple[Placed, ...]:
     conversation = opening.seen.conversation
     if conversation.head.stand_down:
         return ()
-    shapes = tuple(placed for each in SHAPES for placed in each(opening))
+    edits = tuple(placed for each in EDITS for placed in each(opening))
     place = tail(conversation, opening.begin)
-    notes = (*opening.due, *(note for each in NOTES for note in each(opening))) if place else ()
-    return merged(shapes, placed_notes(conversation.messages, place, notes) if place else ())
+    if place is None:
+        return edits
+    notes = (*opening.due, *(note for each in NOTES for note in each(opening)))
+    return merged(edits, placed_notes(conversation.messages, place, notes))

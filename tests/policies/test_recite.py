@@ -87,7 +87,7 @@ FAILED = {"failed": True, "said": b"broken"}
 
 def attempts(count: int, **fields: object) -> Conversation:
     """The same call, failing so many times in the same words."""
-    pairs = [(called(f"c{n}", act=SAME), observed(f"c{n}", **{**FAILED, **fields})) for n in range(count)]
+    pairs = [(called(f"c{n}", act=SAME), observed(f"c{n}", 1_000, **{**FAILED, **fields})) for n in range(count)]
     return conversation(asked(), *(part for pair in pairs for part in pair))
 
 

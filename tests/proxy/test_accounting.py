@@ -19,6 +19,7 @@ from metrics.events import (
 )
 from policies.core.usage import Usage
 from policies.policy import Policy
+from policies.recite import Recite
 from proxy.accounting import Accounts, accounted
 from proxy.exchange import Settled, settle
 from tests.proxy.driving import ANTHROPIC, CHAT, EAGER, IDLE, Replica, Wire, run, turns_of, work
@@ -66,6 +67,19 @@ def test_edits_are_counted_by_verdict_and_reason_with_what_they_remove() -> None
         ("mask", "applied", "always", 1)
     ]
     assert planned[0].removed_tokens > 100
+
+
+def test_a_note_is_counted_and_what_it_adds_is_not_taken_for_removed() -> None:
+    policy = Policy(name="reciting", mask=IDLE.mask, recite=Recite(enabled=True, at=0.0), breakpoints=IDLE.breakpoints)
+    replica = Replica(policy)
+    replica.turn(CHAT, work(1))
+    found = by_kind(replica.witness.accounts[-1])
+    (event,) = found[Planned]
+    assert isinstance(event, Planned)
+    assert (event.kind, event.verdict, event.reason, event.edits) == ("recite", "applied", "first_sending", 1)
+    assert event.removed_tokens == 0
+    sizes = {one.stage: one.tokens for one in found[Sized] if isinstance(one, Sized)}
+    assert sizes["sent"] > sizes["received"]
 
 
 def test_a_shadow_plan_is_counted_under_its_own_reason_and_removes_nothing_from_what_is_sent() -> None:

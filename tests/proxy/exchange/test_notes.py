@@ -19,6 +19,7 @@ from tests.proxy.driving import (
     CHAT,
     EAGER,
     GEMINI,
+    RESPONSES,
     UNMARKED,
     WIRES,
     Answer,
@@ -188,6 +189,11 @@ def test_an_answer_of_several_fields_keeps_them_in_front_of_its_note() -> None:
     prepared = Replica(ONCE).turn(GEMINI, messages)
     (note,) = notes(prepared)
     assert texts(GEMINI, prepared.body) == [f'{{"lines":3,"status":"ok"}}\n\n{note}']
+
+
+def test_where_the_server_shortens_the_history_nothing_is_added() -> None:
+    prepared = Replica(TALKATIVE).turn(RESPONSES, work(1), truncation="auto")
+    assert prepared.body is prepared.request.body
 
 
 def test_shadow_plans_a_note_and_sends_the_original() -> None:
