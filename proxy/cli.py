@@ -130,7 +130,7 @@ def _archive_search(call: Call) -> int:
 def _archive_list(call: Call) -> int:
     from proxy.commands import archive
 
-    return archive.newest(_stored(call), call.args.limit, call.args.tenant, call.terminal)
+    return archive.newest(_stored(call), call.args.limit, call.args.tenant, call.clock(), call.terminal)
 
 
 def _archive_prune(call: Call) -> int:
@@ -272,7 +272,7 @@ COMMANDS = (
     Command(
         "archive search",
         "find what was elided by words, names or paths in it",
-        "holdfast archive search 'users pagination'",
+        "holdfast archive search getUserPage",
         flags.archive_search,
         _archive_search,
     ),

@@ -7,7 +7,6 @@ is. An id is unguessable, so it is asked for without its tenant.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -18,7 +17,7 @@ from proxy.commands.terminal import Terminal
 from proxy.config import Settings
 from proxy.errors import AskedError, ConfigError, StoreError
 from proxy.recall.choosing import Asked, Line
-from proxy.recall.library import EVERYBODY, Library, Reader, Recalled, tenant_name
+from proxy.recall.library import EVERYBODY, SHORTEST, Library, Reader, Recalled, tenant_name
 from proxy.recall.opening import open_from
 from proxy.recall.web import plain, plain_hit
 
@@ -46,7 +45,7 @@ def search(settings: Settings, text: str, limit: int, tenant: str, terminal: Ter
 
     found = _with_archive(settings, read)
     rows = [
-        [hit.entry.id, hit.entry.about.tool, f"{excerpt.number}" if excerpt.number else "", excerpt.text]
+        [hit.entry.id, hit.entry.about.tool[:10], f"{excerpt.number}" if excerpt.number else "", excerpt.text]
         for hit in found.hits
         for excerpt in hit.excerpts[:1] or [Excerpt(0, hit.entry.about.line)]
     ]
@@ -55,15 +54,15 @@ def search(settings: Settings, text: str, limit: int, tenant: str, terminal: Ter
     return 0
 
 
-def newest(settings: Settings, limit: int, tenant: str, terminal: Terminal) -> int:
+def newest(settings: Settings, limit: int, tenant: str, now: float, terminal: Terminal) -> int:
     """What was elided last."""
 
     async def read(library: Library, archive: Archive) -> tuple[Entry, ...]:
         return await library.newest(await library.reader(tenant or EVERYBODY), limit)
 
     entries = _with_archive(settings, read)
-    header = ("id", "when (UTC)", "tokens", "tool", "session", "tenant", "begins")
-    terminal.table(header, [_row(entry) for entry in entries], [plain(entry) for entry in entries])
+    header = ("id", "age", "tokens", "tool", "tenant", "begins")
+    terminal.table(header, [_row(entry, now) for entry in entries], [plain(entry) for entry in entries])
     return 0
 
 
@@ -109,7 +108,15 @@ def _lines(lines: Sequence[Line], apart: bool) -> str:
     return "\n".join(texts)
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: Entry, now: float) -> list[str]:
+    """Narrow enough that an id is never cut."""
     about = entry.about
-    at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M")
-    return [entry.id, at, str(about.tokens), about.tool, about.session, tenant_name(entry.tenant), about.line[:60]]
+    known = (about.tool[:10], tenant_name(entry.tenant)[:SHORTEST], about.line[:20])
+    return [entry.id, _age(now - entry.at), str(about.tokens), *known]
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds / length)}{unit}"
+    return f"{max(0, int(seconds))}s"

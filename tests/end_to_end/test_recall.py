@@ -61,6 +61,18 @@ async def over_http(elided: Elided) -> AsyncIterator[ClientSession]:
         streamable_http_client(f"{elided.proxy.admin}/mcp") as (read, write),
         ClientSession(read, write) as session,
     ):
+        await session.discover()
+        yield session
+
+
+@asynccontextmanager
+async def over_http_as_of_2025(elided: Elided) -> AsyncIterator[ClientSession]:
+    """With a handshake, as agents do that have an older library."""
+    async with (
+        streamable_http_client(f"{elided.proxy.admin}/mcp") as (read, write),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
         yield session
 
 
@@ -73,6 +85,7 @@ async def over_stdio(elided: Elided) -> AsyncIterator[ClientSession]:
         cwd=ROOT,
     )
     async with stdio_client(command) as (read, write), ClientSession(read, write) as session:
+        await session.initialize()
         yield session
 
 
@@ -84,11 +97,10 @@ async def said(session: ClientSession, tool: str, **arguments: object) -> str:
     return content.text
 
 
-@pytest.mark.parametrize("door", [over_http, over_stdio], ids=["http", "stdio"])
+@pytest.mark.parametrize("door", [over_http, over_http_as_of_2025, over_stdio])
 def test_a_real_mcp_client_finds_and_reads_back_what_was_elided(elided: Elided, door: object) -> None:
     async def scenario() -> None:
         async with asyncio.timeout(30), door(elided) as session:  # type: ignore[operator]
-            await session.initialize()
             assert [tool.name for tool in (await session.list_tools()).tools] == ["recall", "search", "note", "notes"]
             assert await said(session, "recall", id=elided.id) == elided.text
             lines = elided.text.splitlines()
@@ -102,6 +114,11 @@ def test_a_real_mcp_client_finds_and_reads_back_what_was_elided(elided: Elided, 
             assert "8443" in await said(session, "notes", id=note)
 
     asyncio.run(scenario())
+    if door is over_http:
+        assert elided.proxy.numbers().total("holdfast_recalls_total", via="mcp") == 3
+        url = f"{elided.proxy.admin}/api/archive/{elided.id}"
+        assert httpx.get(url).text == elided.text
+        assert elided.proxy.numbers().total("holdfast_recalls_total", via="http") == 1
 
 
 def test_a_masked_file_is_read_back_by_path_from_the_mirror_folder(elided: Elided) -> None:

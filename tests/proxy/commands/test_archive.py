@@ -1,11 +1,13 @@
 """Reading back what a placeholder stands for, from the command line."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from proxy.archive.open import archive_path, open_archive
+from proxy.archive.seal import Seal
 from proxy.cli import main
 
 TEXT = "".join(f"line {number}\n" for number in range(1, 31))
@@ -77,3 +79,57 @@ def test_a_damaged_archive_is_named(environ: dict[str, str], capsys: pytest.Capt
             part.write_bytes(b"not a database" * 500)
     assert main(["archive", "get", "hf-aaaaaaaaaaaaaaaa"], environ) == 1
     assert "it is damaged; move it away" in capsys.readouterr().err
+
+
+def test_lines_around_a_match_are_given_with_a_mark_between_groups(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["archive", "get", kept(environ), "--grep", "line (3|9)$", "--context", "1"], environ) == 0
+    assert capsys.readouterr().out == "line 2\nline 3\nline 4\n--\nline 8\nline 9\nline 10\n"
+
+
+def test_programs_get_json(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    identity = kept(environ)
+    assert main(["archive", "get", identity, "--lines", "2:2", "--format", "json"], environ) == 0
+    got = json.loads(capsys.readouterr().out)
+    assert got == {"id": identity, "total": 30, "lines": [{"number": 2, "text": "line 2"}]}
+    assert main(["archive", "search", "line 7", "--format", "json"], environ) == 0
+    (found,) = json.loads(capsys.readouterr().out)["originals"]
+    assert (found["id"], found["excerpts"][0]) == (identity, {"number": 7, "text": "line 7"})
+    assert main(["archive", "list", "--format", "json"], environ) == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [identity]
+    assert main(["archive", "prune", "--format", "json"], environ) == 0
+    assert json.loads(capsys.readouterr().out) == {"dropped": 1, "bytes": 0}  # it is of the year 1970
+
+
+def test_people_get_tables(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    identity = kept(environ)
+    assert main(["archive", "search", "line 7"], environ) == 0
+    assert f"{identity}" in (out := capsys.readouterr().out) and "line 7" in out
+    assert main(["archive", "list", "--tenant", b"t".hex() * 6], environ) == 0
+    assert identity in capsys.readouterr().out
+    assert main(["archive", "list", "--tenant", "0" * 12], environ) == 2
+    assert "no tenant `000000000000`" in capsys.readouterr().err
+    assert main(["archive", "prune"], environ) == 0
+    assert capsys.readouterr().out.startswith("1 originals dropped")
+
+
+def test_a_key_is_taken_from_the_variable_or_a_file(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def put() -> str:
+        archive = open_archive(environ["HOLDFAST_STORE"], 10**9, seal=Seal(["a-key-of-this-test"]))
+        (identity,) = await archive.put(b"t" * 32, (TEXT.encode(),), 1.0)
+        await archive.close()
+        return identity
+
+    identity = asyncio.run(put())
+    assert main(["archive", "get", identity], {**environ, "HOLDFAST_ARCHIVE_KEY": "a-key-of-this-test"}) == 0
+    assert capsys.readouterr().out == TEXT + "\n"
+    (tmp_path / "key").write_text("another-key-of-this-test\na-key-of-this-test\n")
+    assert main(["archive", "get", identity], {**environ, "HOLDFAST_ARCHIVE__KEY_FILE": str(tmp_path / "key")}) == 0
+    assert capsys.readouterr().out == TEXT + "\n"
+    assert main(["archive", "get", identity], environ) == 1
+    assert "set HOLDFAST_ARCHIVE_KEY" in capsys.readouterr().err
+    assert main(["archive", "get", identity], {**environ, "HOLDFAST_ARCHIVE_KEY": "a-key-of-this-test short"}) == 2
+    assert "shorter than 16" in capsys.readouterr().err
