@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metrics.tally import ModelTally, Tally
+from policies.core.edits import FIRST_SENDING
 from proxy.tables import BOLD, PLAIN, WIDTH, render
 
 SHADOW = "shadow"
@@ -169,12 +170,15 @@ def _difference(actual: float, direct: float) -> str:
 
 
 def _done(tally: Tally) -> Iterator[str]:
-    if masked := applied(tally, "mask"):
-        yield (
-            f"masked    {_many(masked, 'observation')};"
-            f" about {tokens(max(0, tally.received - tally.sent))} tokens fewer sent (estimate)"
-        )
-    if kept := applied(tally, "stabilize"):
+    masked, shaped = applied(tally, "mask"), applied(tally, "shape")
+    fewer = f"; about {tokens(max(0, tally.received - tally.sent))} tokens fewer sent (estimate)"
+    if masked:
+        yield f"masked    {_many(masked, 'observation')}{fewer}"
+    if shaped:
+        yield f"shaped    {_many(shaped, 'observation')} before they were sent{'' if masked else fewer}"
+    if notes := sum(applied(tally, kind, FIRST_SENDING) for kind in ("stabilize", "tools", "recite")):
+        yield f"noted     {_many(notes, 'note')} at the tail"
+    if kept := applied(tally, "stabilize", "replay"):
         yield f"replayed  {_many(kept, 'message')} in the bytes of their first sending"
     if planned := sum(n for (_, verdict, why), n in tally.turns.items() if (verdict, why) == ("applied", SHADOW)):
         yield f"shadow    {_many(planned, 'request')} would have been edited; all went out as they came"
@@ -187,7 +191,9 @@ def _done(tally: Tally) -> Iterator[str]:
 
 def _waits(tally: Tally) -> dict[str, str]:
     found = {
-        reason: n for (_, verdict, reason), n in tally.turns.most_common() if verdict == "deferred" and reason != SHADOW
+        reason: n
+        for (kind, verdict, reason), n in tally.turns.most_common()
+        if (kind, verdict) == ("mask", "deferred") and reason != SHADOW
     }
     return {reason: str(n) for reason, n in found.items()}
 
@@ -221,12 +227,12 @@ def _silence(ran: Ran) -> Iterator[str]:
     yield f"log       {ran.log or NO_LOG}"
 
 
-def applied(tally: Tally, kind: str) -> int:
-    """Edits of a kind that were sent; those of a policy in shadow were only planned."""
+def applied(tally: Tally, kind: str, why: str = "") -> int:
+    """Edits of a kind that were sent, for this reason if one is named; of a policy in shadow they were only planned."""
     return sum(
         edits
         for (of, verdict, reason), edits in tally.edits.items()
-        if of == kind and verdict == "applied" and reason != SHADOW
+        if of == kind and verdict == "applied" and (reason == why if why else reason != SHADOW)
     )
 
 

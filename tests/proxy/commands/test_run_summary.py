@@ -80,6 +80,27 @@ def test_a_busy_run_is_told_in_full_and_fits() -> None:
     assert "direct (est.)" in text
 
 
+def test_what_was_changed_before_it_was_sent_is_told_apart() -> None:
+    events = (
+        Planned(SONNET, "shape", "applied", "first_sending", 30, 9_000),
+        Planned(SONNET, "recite", "applied", "first_sending", 2, 0),
+        Planned(SONNET, "stabilize", "applied", "first_sending", 1, 0),
+        Planned(SONNET, "stabilize", "applied", "replay", 3),
+        Planned(SONNET, "stabilize", "deferred", "elsewhere", 1),
+    )
+    text = report(
+        ran(*answered(SONNET, 1, 1, 1), *events, Sized(SONNET, "received", 20_000), Sized(SONNET, "sent", 10_000))
+    )
+    for expected in (
+        "shaped    30 observations before they were sent; about 10.0k tokens fewer sent (estimate)",
+        "noted     3 notes at the tail",
+        "replayed  3 messages in the bytes of their first sending",
+    ):
+        assert expected in text
+    assert "deferred" not in text
+    assert "shaped    30 observations before they were sent\n" in report(ran(*BUSY, *events))
+
+
 def test_the_document_says_the_same() -> None:
     found = json.loads(json.dumps(document(ran(*BUSY))))
     sonnet = found["models"]["claude-sonnet-4-5"]
