@@ -91,5 +91,5 @@ def open_log(settings: Settings, file: Path | None = None) -> None:
     logging.basicConfig(filename=file, level=settings.log_level.upper(), format=form)
     # the clients log whole URLs, and Gemini's agents put their key there; uvicorn says what server.py says better;
     # mitmproxy logs the heads of broken requests, credentials and all
-    for name in ("httpx", "httpcore", "aiohttp", "uvicorn", "mitmproxy"):
+    for name in ("httpx", "httpcore", "aiohttp", "uvicorn", "mitmproxy", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
