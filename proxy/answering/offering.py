@@ -5,6 +5,8 @@ conversation first met with a past never gets it. It stands last among the tools
 moves otherwise. It must not know why a policy wants it.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -38,6 +40,11 @@ def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
     return wanted and begins and not past and _free(seen.cut.rest, seen.dialect.name)
 
 
+def answered_here(seen: Seen, path: str, offering: bool, withdrawn: Sequence[str]) -> frozenset[str]:
+    """Tools whose calls Holdfast answers: its own, and those that are listed although the client has none of them."""
+    return frozenset((*((NAME,) if offering else ()), *withdrawn)) if _readable(seen, path) else frozenset()
+
+
 def with_tool(seen: Seen, body: bytes) -> bytes:
     """The body with the tool behind the client's own. Raises DialectError."""
     cut = seen.cut
@@ -49,8 +56,13 @@ def with_tool(seen: Seen, body: bytes) -> bytes:
 
 def _fits(seen: Seen, head: Head, path: str) -> bool:
     """The client has tools, none of this name, and its history is its own to keep."""
-    known = seen.dialect.name in DEFINITIONS and "/model/" not in path  # Bedrock's streams are no events that we read
-    return known and head.tools > 0 and not head.stand_down and all(name != NAME for name, _ in head.definitions)
+    own = head.tools > 0 and all(name != NAME for name, _ in head.definitions)
+    return own and not head.stand_down and _readable(seen, path)
+
+
+def _readable(seen: Seen, path: str) -> bool:
+    """Whether calls can be taken out of its answer: Bedrock's streams are no events that are read here."""
+    return seen.dialect.name in DEFINITIONS and "/model/" not in path
 
 
 def _free(rest: bytes, dialect: str) -> bool:
