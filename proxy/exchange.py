@@ -23,8 +23,7 @@ from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
 from policies.routes import in_holdout
-from proxy.answering.definition import NAME
-from proxy.answering.offering import offered, with_tool
+from proxy.answering.offering import answered_here, offered, with_tool
 from proxy.archive import Archive
 from proxy.comparing import Asked
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decide, tell
@@ -225,7 +224,8 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     headers = _headers(turn.record, decided, mode)
     if decided.losses:
         log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
-    return Prepared(request, body, headers, planned=planned, answers=frozenset({NAME} if offering else ()))
+    answers = answered_here(seen, request.path, offering, decided.withdrawn) if request.answers else frozenset()
+    return Prepared(request, body, headers, planned=planned, answers=answers)
 
 
 def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
