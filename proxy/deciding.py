@@ -40,7 +40,7 @@ from proxy.memo import Memo, Turn
 from proxy.opening import Opening
 from proxy.originals import abouts, in_folder
 from proxy.pinning import Chosen, unchanged
-from proxy.reading import Seen
+from proxy.reading import LARGE, Seen
 from proxy.store import Store
 from proxy.writing import Illegal, original, replays, write
 
@@ -120,6 +120,13 @@ def tell(witness: Degraded, what: str, reason: str) -> None:
 
 def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
     return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
+
+
+async def decided(case: Case) -> Plan:
+    """`decide`, in a thread where so much is new that it would hold up every other stream."""
+    new = case.seen.trail.messages[case.lineage.common :]
+    large = sum(len(message.raw) for message in new) > LARGE
+    return await asyncio.to_thread(decide, case) if large else decide(case)
 
 
 def decide(case: Case, *, new: bool = True) -> Plan:
