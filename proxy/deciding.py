@@ -122,7 +122,7 @@ def _by_tool(policy: Policy) -> Callable[[str], Mask] | None:
     return (lambda tool: mask_for(policy, tool)) if policy.per_tool else None
 
 
-async def decided(case: Case) -> Plan:
+async def deciding(case: Case) -> Plan:
     """`decide`, in a thread where so much is new that it would hold up every other stream."""
     new = case.seen.trail.messages[case.lineage.common :]
     large = sum(len(message.raw) for message in new) > LARGE

@@ -26,7 +26,7 @@ from policies.routes import in_holdout
 from proxy.answering.offering import answered_here, offered, with_tool
 from proxy.archive import Archive
 from proxy.comparing import Asked
-from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, decided, tell
+from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, deciding, tell
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
 from proxy.judging import begin_of, health_of
@@ -218,7 +218,7 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     chosen = choose(asked, lambda rule: tell(context.witness, "rule", rule))
     seen, lineage = chosen.seen, chosen.lineage
     case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), offering)
-    decided, body, turn = await commit(case, await decided(case))
+    decided, body, turn = await commit(case, await deciding(case))
     begin, again = begin_of(seen, place, lineage), place.retry is not None
     planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, begin, again)
     headers = _headers(turn.record, decided, mode)
