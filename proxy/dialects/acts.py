@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from policies.core.conversation import Act
 from proxy.dialects.canonical import decode, identity
-from proxy.dialects.showing import of_command, of_tool
+from proxy.dialects.showing import ORIGINAL, of_command, of_tool
 
 # Names of agents' tools, less capitals, hyphens and underscores: from recorded requests of Claude Code 2.1, Codex 0.169
 # and opencode 1.18, recorded runs of TRAE, pi and SWE-agent, and the tools of Gemini CLI 0.61 and qwen-code 0.15.
@@ -42,7 +42,9 @@ def act_of(tool: str, arguments: object) -> Act:
     except (ValueError, RecursionError):
         given, same = arguments, identity([tool, arguments])
     shown = of_command(_command(given)) if name in _SHELLS else of_tool(tool)
-    return replace(_on_files(name, given, same), shows=shown.files, numbers=shown.numbered, recalls=shown.recalled)
+    act = _on_files(name, given, same)
+    recalls = shown.recalled or any(map(ORIGINAL.search, act.files))
+    return replace(act, shows=shown.files, numbers=shown.numbered, recalls=recalls)
 
 
 def _on_files(name: str, given: object, same: bytes) -> Act:

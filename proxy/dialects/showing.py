@@ -23,6 +23,8 @@ _PAIRS = ({"search", "dir"}, {"git", "show"})
 _NUMBERING = frozenset({"Read", "view", "str_replace_editor", "str_replace_based_edit_tool"})
 """Tools that number the lines of what they show."""
 _RECALLING = frozenset({"recall", "holdfast"})
+ORIGINAL = re.compile(r"\bhf-[a-z2-7]{16}\b")
+"""The id of an original: in a command, or as the name of its file in a mirror folder."""
 
 # Programs that print files, or parts of them; the last line has SWE-agent's own.
 _PRINTERS = frozenset(
@@ -70,7 +72,8 @@ def of_command(command: str) -> Showing:
     """What a shell command prints."""
     opens = len(command) > LONGEST or _READING.search(command) is not None
     files = opens or any(map(_prints, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
-    return Showing(files, _NUMBERED.search(command) is not None, "holdfast" in command)
+    recalls = "holdfast" in command or ORIGINAL.search(command) is not None
+    return Showing(files, _NUMBERED.search(command) is not None, recalls)
 
 
 def _prints(pipeline: str) -> bool:

@@ -80,6 +80,8 @@ def test_what_gives_back_what_was_taken_away_is_known() -> None:
     assert of_tool("mcp__holdfast__recall").recalled and of_tool("recall").recalled and not of_tool("Read").recalled
     assert of_command("holdfast archive get hf-a").recalled and not of_command("ls").recalled
     assert act_of("Bash", {"command": "holdfast archive get hf-a"}).recalls
+    file = "/home/me/.holdfast/hf-66o46nj7p6ipja5t.txt"
+    assert act_of("Bash", {"command": f"head -50 {file}"}).recalls and act_of("Read", {"file_path": file}).recalls
     assert act_of("recall", {"id": "hf-a"}).recalls and not act_of("Bash", {"command": "ls"}).recalls
 
 
