@@ -31,6 +31,8 @@ WORTH_TOKENS = 20
 """Tokens that a shape must save."""
 WORTH_SHARE = 0.03
 """Share of the observation that it must save."""
+LONGEST = 4_000_000
+"""Characters of a text that is written otherwise: that takes up to a fifth of a second for each million."""
 STRUCTURE = 8
 """Tokens of an observation that are not its text, at most."""
 
@@ -87,6 +89,8 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True):
 
     def _written(self, text: str, act: Act) -> str:
         """The text in less room, saying the same."""
+        if len(text) > LONGEST:
+            return text
         if self.numbers and act.numbers:
             text = narrowed(text)
         return lossless(text) if self.lossless else text

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from msgspec.structs import replace
@@ -170,7 +171,8 @@ def test_the_numbers_of_a_fence_that_numbers_lines_lose_their_blanks() -> None:
 
 
 def test_an_answer_to_a_call_that_is_nowhere_counts_as_a_file() -> None:
-    body = ANTHROPIC.body([User("Go."), Results((Result("gone", coloured("a")),))])
+    steps: list[Step] = [User("Go."), Results((Result("gone", coloured("a")),))]
+    body = ANTHROPIC.body(steps)
     assert run(Replica(IDLE).send(ANTHROPIC, body)).body is body
     typed: list[Json] = [
         {"role": "user", "content": "Go."},
@@ -185,3 +187,18 @@ def test_a_policy_without_shapes_reads_nothing() -> None:
     none = Policy("none", mask=Mask(when="never"), shape=Shape(lossless=False, numbers=False, repeats=False))
     prepared = Replica(replace(none, breakpoints=IDLE.breakpoints)).turn(CHAT, chat("pytest", coloured("a")))
     assert prepared.body is prepared.request.body
+
+
+def test_a_long_log_is_shaped_in_a_thread() -> None:
+    log = "\n".join(f"\x1b[2K\x1b[32mstep {n}\x1b[0m" for n in range(20_000))
+    short, where = lossless(log), list[bool]()
+
+    def count(text: str) -> int:
+        if text == short:
+            where.append(threading.current_thread() is threading.main_thread())
+        return len(text) // 4
+
+    steps: list[Step] = [User("Go."), Answer("Looking.", ("a",)), Results((Result("a", log),))]
+    prepared = Replica(SHAPING, count=lambda profile: count).turn(CHAT, steps)
+    assert texts(CHAT, prepared.body) == [short]
+    assert where == [False]

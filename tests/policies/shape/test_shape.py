@@ -4,10 +4,10 @@ from msgspec.structs import replace
 
 from policies.core.conversation import Act
 from policies.core.edits import Anchor, Edit, Placed, archive_id
-from policies.core.index import Observed
-from policies.shape import FEWEST, Shape, lossless
+from policies.core.index import Index, Observed
+from policies.shape import FEWEST, LONGEST, Shape, lossless
 from policies.shape.repeats import Scene
-from tests.policies.building import TENANT, block_hash
+from tests.policies.building import TENANT, asked, block_hash, called, observed
 from tests.policies.shape.scenes import REPORT, scene, words
 
 LOG = "\n".join(f"test_{n} passed\x1b[0m" for n in range(50))
@@ -128,6 +128,15 @@ def test_a_pointer_that_is_not_worth_it_gives_way_to_another_shape() -> None:
     turn = scene([text, text])
     (edit,) = proposed(BOTH, turn)
     assert edit.text == lossless(text)
+
+
+def test_a_text_too_long_to_write_otherwise_may_still_be_cut() -> None:
+    text = ("a" * 999 + "  \n") * (LONGEST // 1000)
+    turn = replace(scene(["short"]), text=lambda one: text, count=lambda text: len(text) // 1000)
+    turn = replace(turn, index=Index().extended([asked(), called("a"), observed("a", 4_008)]))
+    assert proposed(BOTH, turn) == ()
+    (edit,) = proposed(replace(BOTH, max_tokens=100), turn)
+    assert len(edit.text) < 101_000 and edit.archive_id
 
 
 def test_settings_may_differ_by_observation() -> None:
