@@ -21,7 +21,7 @@ from proxy.doctor.configuration import KEY, ConfigurationFacts, FileFact, Upstre
 from proxy.errors import ConfigError
 from proxy.store.open import store_path
 
-SECRET_FILES = ("admin_token_file", "tenant_key_file", "store_file")
+SECRET_FILES = ("admin_token_file", "tenant_key_file", "store_file", "archive.key_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +93,21 @@ def _files(settings: Settings, written: Table, request: Request) -> Iterator[Fil
         yield from _file("configuration", Path(source), secret=False)
     paths = Paths(written, request.file.parent if request.file else Path(), request.environ)
     for key in SECRET_FILES:
-        entry = written.at((key,))
-        text = request.environ.get(f"HOLDFAST_{key.upper()}") or (
+        path = key.split(".")
+        entry = written.at(path)
+        text = request.environ.get(f"HOLDFAST_{'__'.join(path).upper()}") or (
             entry.node.text if entry and isinstance(entry.node, Scalar) else ""
         )
         if text:
-            yield from _file(key, Path(paths.of(text, key) or text), secret=True)
+            yield from _file(key, Path(paths.of(text, *path) or text), secret=True)
     try:
         state = {"store": store_path(settings.store), "archive": archive_path(settings.store)}
     except ConfigError:
         state = {}
-    for key, path in {**state, "record": Path(settings.record) if settings.record else None}.items():
-        if path:
-            yield from _file(key, path, secret=True)
+    folders = {"record": settings.record, "archive.mirror": settings.archive.mirror}
+    for key, place in {**state, **{key: Path(name) for key, name in folders.items() if name}}.items():
+        if place:
+            yield from _file(key, place, secret=True)
 
 
 def _file(key: str, path: Path, *, secret: bool) -> Iterator[FileFact]:

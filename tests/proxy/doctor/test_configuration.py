@@ -186,6 +186,17 @@ def test_files_that_others_can_read_or_write_are_closed(tmp_path: Path) -> None:
     assert finding.type == f"chmod go-w {file}"
 
 
+def test_the_archives_key_and_its_mirror_are_closed_too(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 20)
+    (tmp_path / "key").chmod(0o640)
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror").chmod(0o755)
+    assert wrong("archive: {key_file: key, mirror: mirror}\n", tmp_path) == [
+        ("warning", "key", "", "chmod go-rwx key"),
+        ("warning", "mirror", "", "chmod go-rwx mirror"),
+    ]
+
+
 def test_a_key_in_a_file_is_told_by_its_line_and_not_shown(tmp_path: Path) -> None:
     findings: list[Finding] = []
     for text in (f"port: 1\n# {KEY}\n", f"# {KEY}\nprot: 1\n"):
