@@ -39,6 +39,7 @@ ROOMS = (
     Room("proxy.dialects", ("policies.core", "proxy.errors"), ("msgspec",), pure=True),
     Room("proxy.store", ("policies.core", "proxy.errors"), ("msgspec", "redis", "backports")),
     Room("proxy.archive", ("policies.core", "proxy.store", "proxy.errors"), ("msgspec", "cryptography")),
+    Room("proxy.plots", (), ("msgspec",), pure=True),
     Room("proxy.cli", PACKAGES, ("*",)),
     Room("proxy", PACKAGES, ("*",)),
 )
@@ -207,9 +208,7 @@ def test_no_module_is_named_after_nothing() -> None:
 def test_every_file_of_the_pure_rooms_has_its_own_test_file() -> None:
     sources = [path.relative_to(ROOT) for path in _sources(*PURE_FOLDERS) if path.name != "__init__.py"]
     without = {
-        source.as_posix()
-        for source in sources
-        if not (ROOT / "tests" / source.parent / f"test_{source.name}").exists()
+        source.as_posix() for source in sources if not (ROOT / "tests" / source.parent / f"test_{source.name}").exists()
     }
     assert without == set(dict(WITHOUT_OWN_TEST)), "without a test file of its own, or listed without need"
 

@@ -1,13 +1,15 @@
-"""Plots as SVG text: lines, and stacked areas. Self-contained, light and dark, legible on a telephone.
+"""Charts as SVG text: lines, and stacked areas. Light and dark, legible on a telephone.
 
-Rules of this room: numbers in, text out; nothing is loaded, nothing runs. Lines differ in dashes as
-well as in colour. It must not know what the numbers mean.
+Rules of this room: a chart is text and a height, so that several fit on one sheet. Lines differ in dashes as well as
+in colour. It must not know what the numbers mean.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import accumulate
 from math import floor, log10
+
+from msgspec import Struct
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, BELOW = 400.0, 46.0, 10.0, 26.0, 150.0, 34.0
 """In units of the drawing; at 360 pixels a unit is nine tenths of one, so letters stay readable."""
@@ -38,19 +40,56 @@ Label = Callable[[float], str]
 """What to write beside a value of the upright axis."""
 
 
-def lines(series: Mapping[str, Values], *, title: str, across: str, label: Label, top: float | None = None) -> str:
-    """A line for each series. `across`: what the turns are. `top`: where the upright axis ends."""
+class Chart(Struct, frozen=True):
+    """A drawing, to be put on a sheet."""
+
+    title: str
+    parts: tuple[str, ...]
+    height: float
+
+
+def sheet(charts: Sequence[Chart], *, title: str = "", styled: bool = True) -> str:
+    """The charts below each other, as one SVG. `styled` False: where `STYLE` stands beside it anyway."""
+    tops = (*accumulate((chart.height for chart in charts), initial=0.0),)
+    height = tops[-1]
+    groups = (
+        (f'<g transform="translate(0 {above:g})">', *chart.parts, "</g>")
+        for chart, above in zip(charts, tops, strict=False)
+    )
+    return "\n".join(
+        (
+            f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img">',
+            f"<title>{escape(title or '; '.join(chart.title for chart in charts))}</title>",
+            *((f"<style>{STYLE}</style>",) if styled else ()),
+            f'<rect class="ground" width="{WIDTH:g}" height="{height:g}"/>',
+            *(part for group in groups for part in group),
+            "</svg>",
+        )
+    )
+
+
+def lines(
+    series: Mapping[str, Values],
+    *,
+    title: str,
+    across: str,
+    label: Label,
+    top: float | None = None,
+    marks: Sequence[int] = (),
+) -> Chart:
+    """A line for each series. `across`: what turns are. `top`: where the upright axis ends. `marks`: turns, from 0."""
     count = max(map(len, series.values()), default=0)
     highest = max((value for values in series.values() for value in values if value is not None), default=0.0)
     scale = _Scale(count, top or highest)
-    drawn = [
+    drawn = [f'<path class="mark" d="M{scale.x(turn):.1f} {TOP:g}v{HEIGHT:g}"/>' for turn in marks]
+    drawn += [
         f'<path class="line c{number % len(COLOURS)}" d="{_path(_points(scale, values))}"/>'
         for number, values in enumerate(series.values())
     ]
     return _drawing(title, across, label, scale, drawn, list(series), "line")
 
 
-def stacked(layers: Mapping[str, Sequence[float]], *, title: str, across: str, label: Label) -> str:
+def stacked(layers: Mapping[str, Sequence[float]], *, title: str, across: str, label: Label) -> Chart:
     """The layers on top of each other, the first at the bottom."""
     sums = list(accumulate(layers.values(), lambda below, layer: [a + b for a, b in zip(below, layer, strict=True)]))
     count = len(sums[-1]) if sums else 0
@@ -112,21 +151,11 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 def _drawing(
     title: str, across: str, label: Label, scale: _Scale, drawn: Sequence[str], names: Sequence[str], kind: str
-) -> str:
+) -> Chart:
     legend, rows = _legend(names, kind)
-    height = TOP + HEIGHT + BELOW + ROW * rows
-    return "\n".join(
-        (
-            f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style>",
-            f'<text class="head" x="4" y="14">{escape(title)}</text>',
-            *_grid(scale, label, across),
-            *drawn,
-            *legend,
-            "</svg>",
-        )
-    )
+    heading = f'<text class="head" x="4" y="14">{escape(title)}</text>'
+    parts = (heading, *_grid(scale, label, across), *drawn, *legend)
+    return Chart(title, parts, TOP + HEIGHT + BELOW + ROW * rows)
 
 
 def _grid(scale: _Scale, label: Label, across: str) -> list[str]:
@@ -168,16 +197,17 @@ def _rules(dark: int) -> str:
 
 
 STYLE = (
-    ".plot{display:block;width:100%;max-width:760px;height:auto;background:#fff}"
+    ".plot{display:block;width:100%;max-width:760px;height:auto}"
     ".plot text{font:11px system-ui,sans-serif;fill:#222}.plot .head{font-weight:600;font-size:12px}"
     ".plot .end{text-anchor:end}.plot .mid{text-anchor:middle}"
     ".plot .grid{stroke:#8886;stroke-width:.5;fill:none}"
     ".plot .line{fill:none;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round}"
-    ".plot .area{stroke:none;opacity:.85}"
+    ".plot .area{stroke:none;opacity:.85}.plot .ground{fill:#fff}"
+    ".plot .mark{stroke:#888;stroke-width:.8;stroke-dasharray:3 3;fill:none}"
     + "".join(f".plot .c{number}{{stroke-dasharray:{dash}}}" for number, dash in enumerate(DASHES) if dash)
     + _rules(0)
-    + "@media(prefers-color-scheme:dark){.plot{background:#16181c}.plot text{fill:#e6e6e6}"
+    + "@media(prefers-color-scheme:dark){.plot .ground{fill:#16181c}.plot text{fill:#e6e6e6}"
     + _rules(1)
     + "}"
 )
-"""Every drawing carries its own, so that a file by itself looks the same."""
+"""Of every sheet."""

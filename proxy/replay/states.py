@@ -11,7 +11,7 @@ from msgspec import Struct
 from policies.core.edits import Placed
 from proxy.replay.prompts import Sent
 
-MASK, SHAPE = "mask", "shape"
+MASK, SHAPE, COMPACT = "mask", "shape", "compact"
 
 Place = tuple[int, int]
 """A message and a block of it, in the request with its leading system messages."""
@@ -24,6 +24,7 @@ class States(Struct, frozen=True):
     shaped: int = 0
     noted: int = 0
     """What notes added."""
+    compacted: int = 0
 
 
 def makers(in_force: Sequence[Placed], lead: int) -> dict[Place, str]:
@@ -38,7 +39,7 @@ def makers(in_force: Sequence[Placed], lead: int) -> dict[Place, str]:
 
 def states(received: Sent, sent: Sent, by: Mapping[Place, str]) -> States:
     """What was taken from, or added to, each message that went out otherwise than it came."""
-    taken = {MASK: 0, SHAPE: 0}
+    taken = {MASK: 0, SHAPE: 0, COMPACT: 0}
     noted = 0
     for number, (before, after) in enumerate(zip(received.messages, sent.messages, strict=False)):
         if before is after:
@@ -49,4 +50,4 @@ def states(received: Sent, sent: Sent, by: Mapping[Place, str]) -> States:
                 taken[rule] += one.tokens - other.tokens
             else:
                 noted += other.tokens - one.tokens
-    return States(taken[MASK], taken[SHAPE], noted)
+    return States(taken[MASK], taken[SHAPE], noted, taken[COMPACT])

@@ -8,21 +8,26 @@ from tests.proxy.demo.building import GOOD, answer, comparison
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+def _paths(root: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
+    return [path for path in root.iter(f"{SVG}path") if path.get("class", "").split()[0] == kind]
+
+
 def test_it_is_well_formed_and_has_two_lines_in_each_of_two_panels() -> None:
     root = ElementTree.fromstring(svg(GOOD))
-    assert len(root.findall(f"{SVG}polyline")) == 4
-    texts = [text.text for text in root.findall(f"{SVG}text")]
+    groups = root.findall(f"{SVG}g")
+    assert [len(_paths(group, "line")) for group in groups] == [2 * 2, 2 * 2], "each with its sample in the legend"
+    texts = [text.text for text in root.iter(f"{SVG}text")]
     assert {"direct $0.08", "Holdfast $0.06", "received 60k", "sent 42k"} <= set(texts)
 
 
 def test_each_request_that_masked_has_a_mark() -> None:
     root = ElementTree.fromstring(svg(GOOD))
-    marks = [line for line in root.findall(f"{SVG}line") if line.get("class") == "mask"]
+    marks = _paths(root, "mark")
     assert len(marks) == sum(turn.masked > 0 for turn in GOOD.turns) == 1
 
 
 def test_dark_and_light_ground_are_both_provided_for() -> None:
-    assert "prefers-color-scheme: dark" in svg(GOOD)
+    assert "prefers-color-scheme:dark" in svg(GOOD)
 
 
 def test_a_run_in_which_everything_was_refused_is_drawn_too() -> None:

@@ -8,19 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.replay.plot import COLOURS, DASHES, HEIGHT, LEFT, RIGHT, TOP, WIDTH, lines, stacked
+from proxy.plots.charts import COLOURS, DASHES, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, lines, sheet, stacked
 
 NUMBER = re.compile(r"-?\d+\.\d")
 NAMES = st.text(min_size=1, max_size=30)
 VALUES = st.lists(st.floats(0, 1e12), max_size=30)
 
 
-def drawn(series: Mapping[str, Sequence[float | None]], **fields: float) -> str:
-    return lines(series, title="A <title>", across="turn", label=lambda value: f"{value:g}", **fields)
+def chart(series: Mapping[str, Sequence[float | None]], top: float | None = None, marks: Sequence[int] = ()) -> Chart:
+    return lines(series, title="A <title>", across="turn", label=lambda value: f"{value:g}", top=top, marks=marks)
+
+
+def drawn(series: Mapping[str, Sequence[float | None]], top: float | None = None) -> str:
+    return sheet([chart(series, top)])
 
 
 def layered(layers: Mapping[str, Sequence[float]]) -> str:
-    return stacked(layers, title="A & B", across="turn", label=str)
+    return sheet([stacked(layers, title="A & B", across="turn", label=str)])
 
 
 def paths(svg: str, kind: str) -> list[str]:
@@ -74,6 +78,24 @@ def test_a_long_series_is_thinned_and_keeps_its_ends() -> None:
 def test_titles_and_names_are_escaped() -> None:
     svg = drawn({"<b>&": [1.0]})
     assert "A &lt;title&gt;" in svg and "&lt;b&gt;&amp;" in svg
+
+
+def test_charts_of_a_sheet_stand_below_each_other_under_one_title() -> None:
+    one, other = chart({"a": [1.0]}), chart({"a rather long name": [1.0], "another rather long name": [1.0]})
+    tree = ElementTree.fromstring(sheet([one, other], title="Both & all"))
+    moved = [e.attrib["transform"] for e in tree.iter() if e.tag.endswith("}g")]
+    assert moved == ["translate(0 0)", f"translate(0 {one.height:g})"]
+    assert float(tree.attrib["viewBox"].split()[3]) == one.height + other.height
+    assert [e.text for e in tree.iter() if e.tag.endswith("title")] == ["Both & all"]
+
+
+def test_a_turn_may_be_marked() -> None:
+    svg = sheet([chart({"a": [1.0, 2.0, 3.0]}, marks=(1,))])
+    assert f'<path class="mark" d="M{(LEFT + WIDTH - RIGHT) / 2:.1f} ' in svg
+
+
+def test_a_sheet_without_a_style_of_its_own_has_none() -> None:
+    assert "<style" not in sheet([chart({"a": [1.0]})], styled=False)
 
 
 def test_dark_and_light_have_colours_of_their_own_and_lines_dashes() -> None:
