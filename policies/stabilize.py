@@ -33,9 +33,9 @@ class Stabilize(Struct, frozen=True, forbid_unknown_fields=True):
 
     replay: bool = True
     """Send a block that is canonically equal to one sent before in the bytes of its first sending."""
-    pin_system: bool = False
+    pin_system: bool = True
     """Send the system prompt as it was sent before where only short spans differ, and note them at the tail."""
-    pin_tools: bool = False
+    pin_tools: bool = True
     """Send the tools as they were sent before where only their order or short spans of descriptions differ."""
 
 

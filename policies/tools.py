@@ -16,7 +16,7 @@ from policies.core.heads import Tool
 class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the tools policy."""
 
-    append_only: bool = False
+    append_only: bool = True
     """Go on listing tools that the client withdraws, disallowed, while the cache holds them; list new ones last."""
 
 
