@@ -31,7 +31,7 @@ def violations(received: Sent, sent: Sent, profile: Profile, last: Sent | None =
     return tuple(dict.fromkeys(found))
 
 
-def breaks(last: Pair, now: Pair, plan: Plan | None, lead: int) -> tuple[str, ...]:
+def breaks(last: Pair, now: Pair, plan: Plan | None, lead: int, profile: Profile) -> tuple[str, ...]:
     """What a request breaks of the one before it: its prefix, unless the agent or the plan changed that.
 
     `lead`: messages at the front that the plan does not count."""
@@ -39,7 +39,7 @@ def breaks(last: Pair, now: Pair, plan: Plan | None, lead: int) -> tuple[str, ..
     expected = common(last[0].prompt.chain, now[0].prompt.chain)
     planned = min(expected, _planned(now[1], plan, lead))
     found = ["append_only"] if kept < planned else []
-    if kept < expected and _bound_behind(now[1], kept, expected):
+    if profile.binds_reasoning != "no" and kept < expected and _bound_behind(now[1], kept, expected):
         found.append("bound_reasoning")
     return tuple(found)
 

@@ -145,7 +145,7 @@ def _read_back(stage: Stage, call: Call, step: Step, body: bytes, last: Pair | N
 
 
 def _wrong(stage: Stage, last: Pair | None, now: Pair, prepared: Prepared) -> tuple[str, ...]:
-    broken = breaks(last, now, prepared.plan, _lead(prepared)) if last else ()
+    broken = breaks(last, now, prepared.plan, _lead(prepared), stage.profile) if last else ()
     return (*violations(*now, stage.profile, last[1] if last else None), *broken)
 
 

@@ -16,6 +16,7 @@ from proxy.replay.prompts import Reader, Sent
 from .sessions import count, marked_profile, profile
 
 MARKER = {"type": "ephemeral"}
+BINDS = marked_profile(binds_reasoning="rejects")
 Messages = list[dict[str, Any]]
 
 
@@ -147,31 +148,32 @@ def pair(change: Any = None) -> tuple[Sent, Sent]:
 
 
 def test_a_request_that_goes_on_from_the_one_before_breaks_nothing() -> None:
-    assert breaks(pair(), pair(), Plan(), 0) == ()
-    assert breaks(pair(masked), pair(masked), Plan(), 0) == ()
+    assert breaks(pair(), pair(), Plan(), 0, BINDS) == ()
+    assert breaks(pair(masked), pair(masked), Plan(), 0, BINDS) == ()
 
 
 def test_a_prefix_that_changed_without_a_plan_is_a_violation() -> None:
-    assert breaks(pair(), pair(masked), None, 0) == ("append_only",)
-    assert breaks(pair(masked), pair(), Plan(), 0) == ("append_only",)
+    assert breaks(pair(), pair(masked), None, 0, BINDS) == ("append_only",)
+    assert breaks(pair(masked), pair(), Plan(), 0, BINDS) == ("append_only",)
 
 
 def test_a_plan_excuses_a_change_where_it_edits_and_not_before() -> None:
-    assert breaks(pair(), pair(masked), planned(2), 0) == ()
-    assert breaks(pair(), pair(masked), planned(3), 0) == ("append_only",)
-    assert breaks(pair(), pair(masked), planned(1), 1) == ()
+    assert breaks(pair(), pair(masked), planned(2), 0, BINDS) == ()
+    assert breaks(pair(), pair(masked), planned(3), 0, BINDS) == ("append_only",)
+    assert breaks(pair(), pair(masked), planned(1), 1, BINDS) == ()
 
 
 def test_a_prefix_that_the_agent_changed_is_no_violation() -> None:
     other = messages()
     other[0]["content"][0]["text"] = "other"
     now = sent(other), sent(other)
-    assert breaks(pair(), now, Plan(), 0) == ()
+    assert breaks(pair(), now, Plan(), 0, BINDS) == ()
 
 
 def test_an_edit_before_reasoning_that_the_provider_has_bound_is_a_violation() -> None:
     def change(after: Messages) -> None:
         after[0]["content"][0]["text"] = "edited"
 
-    assert "bound_reasoning" in breaks(pair(), pair(change), planned(0), 0)
-    assert breaks(pair(), pair(masked), planned(2), 0) == ()
+    assert "bound_reasoning" in breaks(pair(), pair(change), planned(0), 0, BINDS)
+    assert breaks(pair(), pair(change), planned(0), 0, marked_profile()) == ()
+    assert breaks(pair(), pair(masked), planned(2), 0, BINDS) == ()
