@@ -23,7 +23,7 @@ from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
 from policies.routes import in_holdout
-from proxy.answering.offering import answered_here, offered, with_tool
+from proxy.answering.offering import answered_here, fits, offered, with_tool
 from proxy.archive import Archive
 from proxy.comparing import Asked
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, deciding, tell
@@ -207,9 +207,12 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
         return passed(request, "no_messages")
     policy = context.policy(request, seen.conversation.head.model)
     place = await _place(context, tenant, seen)
-    mode, body, offering = _mode(policy, place), request.body, False
-    if mode == "enforce" and request.answers and offered(seen, place, request.path, policy.recall.inject):
-        body, offering = with_tool(seen, body), True
+    mode, body = _mode(policy, place), request.body
+    may = request.answers and mode == "enforce"
+    has_tool = offered(seen, place, request.path, may and policy.recall.inject)
+    offering = may and has_tool and fits(seen, request.path)
+    if offering:
+        body = with_tool(seen, body)
         seen = await reader.read(request.dialect, body, request.path)
         place = await _place(context, tenant, seen)
     place = resumed(seen, place, context.memo, replayed=mode == "enforce" and policy.stabilize.replay)
@@ -217,7 +220,7 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     asked = Asked(reader, seen, place, lineage, policy, mode, body, request.path, now)
     chosen = choose(asked, lambda rule: tell(context.witness, "rule", rule))
     seen, lineage = chosen.seen, chosen.lineage
-    case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), offering)
+    case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), has_tool)
     decided, body, turn = await commit(case, await deciding(case))
     begin, again = begin_of(seen, place, lineage), place.retry is not None
     planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, begin, again)

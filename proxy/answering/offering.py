@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from policies.core.conversation import Head, Role
+from policies.core.conversation import Role
 from proxy.answering.definition import DEFINITIONS, NAME
 from proxy.dialects.slices import find_value
 from proxy.lineages import Place
@@ -29,15 +29,13 @@ class _Choices(Struct, frozen=True):
 
 
 def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
-    """Whether this request has the tool. `wanted`: the policy asks for it."""
+    """Whether the lineage has the tool, on this turn or not. `wanted`: the policy asks for it."""
     head, turn = seen.conversation.head, place.retry or place.parent
-    if not _fits(seen, head, path):
-        return False
     if turn is not None and turn.record.offered:
         return True
     begins = turn is None or turn.record.head[0] != head.tools_hash
     past = any(message.role is Role.ASSISTANT for message in seen.conversation.messages)
-    return wanted and begins and not past and _free(seen.cut.rest, seen.dialect.name)
+    return wanted and begins and not past and fits(seen, path) and _free(seen.cut.rest, seen.dialect.name)
 
 
 def answered_here(seen: Seen, path: str, offering: bool, withdrawn: Sequence[str]) -> frozenset[str]:
@@ -54,8 +52,9 @@ def with_tool(seen: Seen, body: bytes) -> bytes:
     return b"%b,%b%b" % (body[:at], DEFINITIONS[seen.dialect.name], body[at:])
 
 
-def _fits(seen: Seen, head: Head, path: str) -> bool:
+def fits(seen: Seen, path: str) -> bool:
     """The client has tools, none of this name, and its history is its own to keep."""
+    head = seen.conversation.head
     own = head.tools > 0 and all(name != NAME for name, _ in head.definitions)
     return own and not head.stand_down and _readable(seen, path)
 
