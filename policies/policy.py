@@ -16,9 +16,7 @@ from policies.shape import Shape, ShapeForTool
 from policies.stabilize import Stabilize
 from policies.tools import Tools
 
-NOT_IN_EFFECT = (
-    "compact",
-)
+NOT_IN_EFFECT = ("compact",)
 
 
 class Compact(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +34,13 @@ class Recall(Struct, frozen=True, forbid_unknown_fields=True):
 
     inject: bool = False
     """Offer the tool `recall` from a conversation's first turn on; Holdfast answers its calls, the agent sees none."""
+
+
+class Explain(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for so that a loss can be explained."""
+
+    ask_provider: bool = False
+    """Ask the provider why it missed its cache: `diagnostics` (Claude API), `prompt_cache_options` (from GPT-5.6)."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,5 +72,6 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     tools: Tools = Tools()
     recite: Recite = Recite()
     recall: Recall = Recall()
+    explain: Explain = Explain()
     limits: Limits = Limits()
     per_tool: dict[str, ForTool] = {}

@@ -27,6 +27,7 @@ from proxy.answering.offering import answered_here, fits, offered, with_tool
 from proxy.archive import Archive
 from proxy.comparing import Asked
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, deciding, tell
+from proxy.diagnosing import asking, question
 from proxy.dialects import Count, Dialect
 from proxy.errors import DialectError, StoreError
 from proxy.judging import begin_of, health_of
@@ -63,7 +64,7 @@ class Request:
     signed: bool = False
     """A signature covers the body: it is measured, never edited, and nothing is remembered of it."""
     answers: bool = False
-    """The front end can answer calls of tools itself."""
+    """The front end can send further requests for this one: to answer calls of tools, or without a question."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,6 +98,10 @@ class Prepared:
     planned: Planned | None = None
     answers: frozenset[str] = frozenset()
     """Tools whose calls Holdfast answers; the agent sees none of them."""
+    plain: bytes | None = None
+    """The same without a question to the provider, to be sent where that is refused; None: nothing is asked."""
+    refused: bool = False
+    """It was answered without that question alone, once its answer has passed."""
     further: tuple[Usage, ...] = ()
     """Of the requests that it made for this, once its answer has passed."""
 
@@ -148,6 +153,8 @@ class Context:
     tenant_key: bytes = b"holdfast"
     """Key of the HMAC that makes a tenant of a credential."""
     tenants: dict[bytes, bytes] = field(default_factory=dict)
+    unasked: set[str] = field(default_factory=set)
+    """Upstreams that have refused a question for their diagnosis."""
 
 
 async def prepare(request: Request, context: Context, now: float) -> Prepared:
@@ -228,7 +235,19 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     if decided.losses:
         log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
     answers = answered_here(seen, request.path, offering, decided.withdrawn) if request.answers else frozenset()
-    return Prepared(request, body, headers, planned=planned, answers=answers)
+    prepared = Prepared(request, body, headers, planned=planned, answers=answers)
+    asks = policy.explain.ask_provider and mode == "enforce" and request.answers
+    return _asking(prepared, seen, place) if asks and request.upstream not in context.unasked else prepared
+
+
+def _asking(prepared: Prepared, seen: Seen, place: Place) -> Prepared:
+    """With the question why the provider has missed its cache, where it can be asked."""
+    member = question(seen, prepared.request.path, place.parent.answer if place.parent else "")
+    if not member:
+        return prepared
+    *headers, (name, plan) = prepared.headers
+    told = (*headers, (name, f"{plan}; asks=diagnosis"))
+    return dataclasses.replace(prepared, body=asking(prepared.body, member), headers=told, plain=prepared.body)
 
 
 def _rewritten(seen: Seen, place: Place, lineage: Lineage) -> dict[int, bytes]:
@@ -263,6 +282,12 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
     if settled.unmeasured:
         log.info("an answer of upstream `%s` states no usage, so it is in no figure", prepared.request.upstream)
     context.witness.accounted(settled)
+    if prepared.refused:
+        context.unasked.add(prepared.request.upstream)
+        log.warning(
+            "upstream `%s` refuses a question for its diagnosis: it is asked no more", prepared.request.upstream
+        )
+        tell(context.witness, "rule", "diagnosis_refused")
     if planned is None:
         return
     turn = planned.turn
@@ -271,6 +296,7 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
         where = _visible(turn.record.session), turn.record.turn
         log.info("signs of trouble in a context: session `%s`, turn %s, %s", *where, signs)
     if usage is not None:
+        turn.answer = usage.answer or ""
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
     await _persist(context, planned, _outcome(settled, planned))

@@ -77,6 +77,8 @@ class Turn:
     """The same as sent."""
     end: "Node | None" = None
     """Where its request ended."""
+    answer: str = ""
+    """The provider's id of its answer; not kept in the store."""
     beyond: tuple[bytes, ...] = ()
     """Of a turn that was restored from the store: messages behind those that this process has met."""
 

@@ -1,8 +1,9 @@
 """One exchange on the wire: a request up, its answer down, chunk by chunk.
 
 Rules of this room: bytes are not looked into, only shown to a tap after they have been sent on. Nothing
-is retried. A failure before the answer's head is raised, for the front end to word; after it, the
-answer ends unfinished: a broken answer never looks complete. It must not know dialects or plans.
+is retried, but for a question of ours that was refused: the request is sent once more without it. A failure
+before the answer's head is raised, for the front end to word; after it, the answer ends unfinished: a broken
+answer never looks complete. It must not know dialects or plans.
 """
 
 import asyncio
@@ -49,6 +50,8 @@ class Answer:
     status: int = 0
     tap: Tap = field(default_factory=Silent)
     complete: bool = False
+    plain: bool = False
+    """It answers the request without our question, which was refused."""
     failure: str = ""
     """A short fixed word where it did not complete."""
     first_byte: float | None = None
@@ -66,12 +69,19 @@ async def relay(
     open_tap: OpenTap,
     answer: Answer,
     open_editor: OpenEditor | None = None,
+    plain: Outgoing | None = None,
 ) -> None:
-    """Within `deadline`. Raises UpstreamError where nothing has been answered yet."""
+    """Within `deadline`. Raises UpstreamError where nothing has been answered yet.
+
+    `plain`: the request without a question of ours, which may be why it is refused.
+    """
     timeouts, time = pool.upstream.timeouts, asyncio.get_running_loop().time
     if downstream.body_is_in:
         deadline.allow(timeouts.first_byte, Cause.FIRST_BYTE)
     response = await _head(pool, outgoing)
+    if plain is not None and response.status_code == 400:
+        await response.aclose()
+        response, answer.plain = await _head(pool, plain), True
     try:
         answer.first_byte = time()
         answer.status = response.status_code

@@ -139,7 +139,8 @@ class ReverseProxy:
 
             opening = passage.opening = self._opening(passage, pool, outgoing)
             extra = partial(self._extra, passage)
-            await relay(pool, outgoing, downstream, deadline, extra, tap, passage.answer, opening)
+            plain = self._plain(passage, wire)
+            await relay(pool, outgoing, downstream, deadline, extra, tap, passage.answer, opening, plain)
 
     def _opening(self, passage: Passage, pool: Pool, outgoing: Outgoing) -> Opening | None:
         """With further requests going where the first one went."""
@@ -183,13 +184,22 @@ class ReverseProxy:
 
     async def _planned(self, passage: Passage, wire: bytes) -> Outgoing:
         """A request that creates a model answer: sent as `prepare` says."""
-        downstream, route = passage.downstream, passage.route
         prepared = passage.prepared = await self._prepared(passage, wire)
+        return self._carrying(passage, prepared, prepared.body, wire)
+
+    def _plain(self, passage: Passage, wire: bytes) -> Outgoing | None:
+        """The same without a question of ours, where it asks one."""
+        prepared = passage.prepared
+        if prepared is None or prepared.plain is None:
+            return None
+        return self._carrying(passage, prepared, prepared.plain, wire)
+
+    def _carrying(self, passage: Passage, prepared: exchange.Prepared, body: bytes, wire: bytes) -> Outgoing:
+        downstream, route = passage.downstream, passage.route
         headers = request_headers(downstream.received)
-        if prepared.body is prepared.request.body:
+        if body is prepared.request.body:
             # INVARIANT: TRANSPARENT - not edited, so the very bytes that came, still encoded
             return Outgoing(downstream.method, route.target, with_length(headers, len(wire)), WholeBody(wire))
-        body = prepared.body
         headers = for_reading(headers) if prepared.answers else headers
         return Outgoing(downstream.method, route.target, for_edited(headers, len(body)), WholeBody(body))
 
@@ -215,6 +225,8 @@ class ReverseProxy:
     def _account(self, passage: Passage) -> None:
         status = passage.answer.status or CLIENT_CLOSED
         if prepared := passage.prepared:
+            if passage.answer.plain and 200 <= status < 300:
+                prepared = replace(prepared, refused=True)
             rounds = passage.opening.rounds if passage.opening else None
             self._turns.over(prepared, passage.answer.tap, status, rounds.usages if rounds else ())
         self._observer.answered(_answered(passage, status, _now()))

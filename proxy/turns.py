@@ -96,7 +96,7 @@ class Turns:
         return Opening(
             names=prepared.answers,
             dialect=prepared.request.dialect,
-            body=prepared.body,
+            body=prepared.body if prepared.plain is None else prepared.plain,
             tenant=prepared.planned.tenant,
             library=Library(self.context.archive, self.clock, lambda: None),
             ask=ask,

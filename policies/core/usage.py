@@ -19,7 +19,9 @@ class Usage(Struct, frozen=True):
     output: int | None = None
     reasoning: int | None = None
     diagnosis: str | None = None
-    """Why the provider says that it read no more: its own word, where the client asked for it."""
+    """Why the provider says that it read no more: its own word, where it was asked for it."""
+    answer: str | None = None
+    """The provider's id of the answer."""
 
     @property
     def uncached(self) -> int | None:

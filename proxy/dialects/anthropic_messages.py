@@ -215,6 +215,7 @@ _SOURCE = Source(
     hints=(b'"usage"',),
     normalise=_normalise,
     diagnoses=("diagnostics.cache_miss_reason", "message.diagnostics.cache_miss_reason"),
+    answers=("message.id", "id"),
 )
 
 # Guide "errors".

@@ -198,6 +198,7 @@ _SOURCE = Source(
     hints=(b'"usage"',),
     normalise=_normalise,
     diagnoses=("response.prompt_cache_diagnostics", "prompt_cache_diagnostics"),
+    answers=("response.id", "id"),
 )
 
 OPENAI_RESPONSES = View(

@@ -21,6 +21,7 @@ Normalise = Callable[[object], Usage]
 """Makes usage of one provider's usage object."""
 
 _WORD = re.compile("[a-z_]{1,40}")
+_ID = re.compile("[A-Za-z0-9_-]{1,200}")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -34,6 +35,9 @@ class Source(Struct, frozen=True):
     normalise: Normalise
     diagnoses: tuple[str, ...] = ()
     """Dotted names of an object that says why the cache was missed, by "reason" or "type"."""
+
+    answers: tuple[str, ...] = ()
+    """Dotted names of the id of the answer."""
 
     def hinted(self, data: bytes) -> bool:
         return any(hint in data for hint in self.hints)
@@ -112,12 +116,19 @@ def _counts(usage: Usage) -> tuple[Any, ...]:
 def _reported(source: Source, value: object) -> Usage | None:
     places = (pick(value, name) if name else value for name in source.places)
     found = next((item for item in places if isinstance(item, Mapping)), None)
-    return None if found is None else structs.replace(source.normalise(found), diagnosis=_diagnosis(source, value))
+    if found is None:
+        return None
+    return structs.replace(source.normalise(found), diagnosis=_diagnosis(source, value), answer=_answer(source, value))
 
 
 def _diagnosis(source: Source, value: object) -> str | None:
     words = (pick(value, f"{name}.{key}") for name in source.diagnoses for key in ("reason", "type"))
     return next((word for word in words if isinstance(word, str) and _WORD.fullmatch(word)), None)
+
+
+def _answer(source: Source, value: object) -> str | None:
+    names = (pick(value, name) for name in source.answers)
+    return next((name for name in names if isinstance(name, str) and _ID.fullmatch(name)), None)
 
 
 def _decoded(data: bytes) -> object:

@@ -67,6 +67,8 @@ class Memory:
         """(credential, item id): a stored item, for references to it."""
         self.threads: dict[tuple[str, str], Mapping[str, Any]] = {}
         """(credential, message id): the request and its answer, for a thread that goes on from there."""
+        self.prompts: dict[tuple[str, str], Asked] = {}
+        """(credential, answer id): the request, for a later one that asks why the cache was missed."""
         self.reasoned: dict[str, str] = {}
         """Item id: id of the reasoning item that it must not be sent back without."""
 

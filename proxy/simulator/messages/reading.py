@@ -5,6 +5,7 @@ from typing import Any
 from proxy.simulator.apis import Asked, Call, Desk
 from proxy.simulator.brains import SeenRequest
 from proxy.simulator.choice import of_anthropic
+from proxy.simulator.diagnoses import asked_about
 from proxy.simulator.messages.clearing import clear
 from proxy.simulator.messages.fields import BETA, BINDING_BETA, COUNTED, REQUEST, TOOL_CHOICE
 from proxy.simulator.messages.markers import marked
@@ -78,6 +79,7 @@ def _options(body: Node, call: Call, thinking: str, binds: bool, pieces: tuple[P
         "before": last_mark(pieces),
         "reports": BINDING_BETA in call.headers.get("anthropic-beta", ""),
         "prewarm": limit is not None and limit.value == 0,
+        "asks": asked_about(body),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.simulator.apis import Asked, Desk, Told, in_parts, sse
 from proxy.simulator.bills import Bill
 from proxy.simulator.brains import Answer
+from proxy.simulator.diagnoses import anthropic_diagnosis
 from proxy.simulator.messages.threads import hold
 from proxy.simulator.prompt import Count, Piece
 from proxy.simulator.seals import Seal
@@ -37,6 +38,7 @@ def reply(told: Told, desk: Desk) -> Mapping[str, Any]:
         "usage": _usage(told.bill),
         **_reports(told.asked),
         **_edits(told.asked),
+        **anthropic_diagnosis(told.asked, desk.memory),
     }
 
 
@@ -101,7 +103,7 @@ def _event(kind: str, **fields: Any) -> bytes:
 
 def stream(told: Told, desk: Desk) -> Iterator[bytes]:
     start = {**_envelope(told), "usage": {**_usage(told.bill), "output_tokens": 1}, **_reports(told.asked)}
-    yield _event("message_start", message=start)
+    yield _event("message_start", message={**start, **anthropic_diagnosis(told.asked, desk.memory)})
     yield _event("ping")
     blocks = list(_blocks(told, desk))
     hold(told, blocks, desk.memory)

@@ -24,7 +24,7 @@ def events(told: Told, desk: Desk) -> Iterator[Event]:
         yield from _inside(item, {"item_id": item["id"], "output_index": index})
         yield "response.output_item.done", {"output_index": index, "item": item}
     remember(told, items, desk)
-    last = finished(told, items)
+    last = finished(told, items, desk)
     yield f"response.{last['status']}", {"response": last}
 
 

@@ -7,6 +7,7 @@ from policies.core.profile import Profile
 from proxy.simulator.apis import Asked, Desk, Told
 from proxy.simulator.bills import Bill
 from proxy.simulator.brains import Answer
+from proxy.simulator.diagnoses import openai_diagnosis
 from proxy.simulator.openai import is_automatic
 from proxy.simulator.prompt import Count, Piece
 from proxy.simulator.refusals import Refusal
@@ -26,10 +27,10 @@ def said(answer: Answer, count: Count) -> tuple[Piece, ...]:
 def reply(told: Told, desk: Desk) -> Mapping[str, Any]:
     items = output(told, desk)
     remember(told, items, desk)
-    return finished(told, items)
+    return finished(told, items, desk)
 
 
-def finished(told: Told, items: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def finished(told: Told, items: tuple[dict[str, Any], ...], desk: Desk) -> dict[str, Any]:
     cut = told.answer.stop == "length"
     ending = {
         "status": "incomplete" if cut else "completed",
@@ -37,7 +38,7 @@ def finished(told: Told, items: tuple[dict[str, Any], ...]) -> dict[str, Any]:
         "output": list(items),
         "usage": usage(told.bill, told.asked.profile),
     }
-    return {**begun(told), **ending}
+    return {**begun(told), **ending, **openai_diagnosis(told.asked, desk.memory)}
 
 
 def begun(told: Told) -> dict[str, Any]:
