@@ -27,7 +27,7 @@ from proxy.config.policies import load_policy
 from proxy.replay.gaps import parsed
 from proxy.replay.progress import Progress
 from proxy.replay.report import document, money, share, tokens
-from proxy.replay.run import Task, results, tasks
+from proxy.replay.run import Task, results, tasks, told_apart
 from proxy.replay.session import DIRECT, OPTIMUM, Played
 from proxy.tables import render
 
@@ -51,13 +51,13 @@ HEADER = (
 )
 
 
-def main() -> int:
-    args = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(arguments)
     files = [file for path in args.paths or [TRACES] for file in _files(path)]
     if not files:
         print("there are no recorded runs beside the repository; name a folder or a trace", file=sys.stderr)
         return 0
-    policies = [load_policy(name).policy for name in args.policy or ["default"]]
+    policies = told_apart([(name, load_policy(name).policy) for name in args.policy or ["default"]])
     batches = [
         (file, model, sampled(tasks([file], policies, model, args.gap), args.sample))
         for file in files

@@ -15,7 +15,7 @@ from proxy.replay.gaps import Gap
 from proxy.replay.page import page
 from proxy.replay.progress import Progress
 from proxy.replay.report import document, table
-from proxy.replay.run import replay, tasks
+from proxy.replay.run import replay, tasks, told_apart
 from proxy.replay.session import Played
 
 
@@ -31,7 +31,7 @@ def run(
     terminal: Terminal,
 ) -> int:
     """Play the files; 0 also where a policy turns out dear."""
-    loaded = [load_policy(name).policy for name in policies or ["default"]]
+    loaded = told_apart([(name, load_policy(name).policy) for name in policies or ["default"]])
     work = tasks([Path(name) for name in traces], loaded, model, gap)
     played = replay(work, workers or os.cpu_count() or 1, Progress(sys.stderr, progress))
     text = rendered(played, form, colour=terminal.colour and output is None)

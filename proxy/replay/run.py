@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from policies.core.profile import Profile, find_profile
 from policies.policy import Policy
@@ -38,13 +39,19 @@ class Task(Struct, frozen=True):
     gap: Gap | None = None
 
 
+def told_apart(given: Sequence[tuple[str, Policy]]) -> list[Policy]:
+    """The policies, each with how it was asked for. Those of one name are called by that instead."""
+    names = [policy.name for _, policy in given]
+    return [replace(policy, name=asked) if names.count(policy.name) > 1 else policy for asked, policy in given]
+
+
 def tasks(
     paths: Sequence[Path], policies: Sequence[Policy], model: str | None = None, gap: Gap | None = None
 ) -> list[Task]:
     """What is to be played. Raises ConfigError for a bad line, and for a model that nobody describes."""
     names = [policy.name for policy in policies]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ConfigError(f"two policies are called `{twice}`", help="give each its own `name`")
+        raise ConfigError(f"two policies are called `{twice}`", help="name each once")
     profiles = load_profiles()
     work = [
         Task(session, _profile(profiles, path, session, model), tuple(policies), gap)

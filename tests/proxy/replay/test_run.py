@@ -8,7 +8,7 @@ import pytest
 from policies.policy import Policy
 from proxy.errors import ConfigError
 from proxy.replay.gaps import Spread
-from proxy.replay.run import FEW, Task, replay, tasks
+from proxy.replay.run import FEW, Task, replay, tasks, told_apart
 from proxy.replay.trace import Trace
 
 from .sessions import policy, trace
@@ -48,6 +48,11 @@ def test_a_model_that_nobody_describes_is_told_with_what_to_do(tmp_path: Path) -
 def test_two_policies_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="two policies are called `default`"):
         tasks([written(tmp_path, named("a"))], [POLICY, POLICY])
+
+
+def test_policies_of_one_name_are_called_as_they_were_asked_for() -> None:
+    given = [("a.yaml", POLICY), ("b.yaml", POLICY), ("c.yaml", policy(2))]
+    assert [one.name for one in told_apart(given)] == ["a.yaml", "b.yaml", "masking"]
 
 
 def test_dollars_and_relative_units_are_never_added(tmp_path: Path) -> None:
