@@ -65,8 +65,8 @@ def differing(asked: Asked, received: Parts) -> tuple[Part, ...]:
 
 
 def _differing(asked: Asked, received: Parts, held: Parts) -> Iterator[Part]:
-    policy = asked.policy
-    wanted = {"tools": policy.stabilize.pin_tools or policy.tools.append_only, "system": policy.stabilize.pin_system}
+    settings, lists = asked.policy.stabilize, asked.policy.tools.append_only
+    wanted = {"tools": settings.replay or settings.pin_tools or lists, "system": settings.replay or settings.pin_system}
     for name, compare in (("tools", _tools), ("system", _system)):
         now, before = received[name], held.get(name, b"")
         if wanted[name] and now != before:
@@ -93,7 +93,9 @@ def _tools(asked: Asked, before: bytes, now: bytes) -> Part | None:
     if change.withdrawn or change.added:
         return _listed(asked, change, before, now, drift(texts))
     if not texts and [name for name, _ in old] == [name for name, _ in new]:
-        return None if is_marked(before) or is_marked(now) else Part("tools", word="respelled", target=before)
+        return _respelled(asked, "tools", before, now)
+    if not asked.policy.stabilize.pin_tools and not asked.policy.tools.append_only:
+        return None
     return Part("tools", "", "reworded" if texts else "reordered", target=before, drift=drift(texts))
 
 
@@ -138,9 +140,18 @@ def _system(asked: Asked, before: bytes, now: bytes) -> Part | None:
     if texts is None:
         return Part("system", "other_blocks")
     if not texts:
-        return None if is_marked(before) or is_marked(now) else Part("system", word="respelled", target=before)
+        return _respelled(asked, "system", before, now)
+    if not asked.policy.stabilize.pin_system:
+        return None
     refusal, said = system_refusal(texts, len(before.decode(errors="replace"))), drift(texts)
     return Part("system", refusal, "reworded" if said else "harmless", target=before, drift=said)
+
+
+def _respelled(asked: Asked, name: str, before: bytes, now: bytes) -> Part | None:
+    """The same in other bytes."""
+    if not asked.policy.stabilize.replay or is_marked(before) or is_marked(now):
+        return None
+    return Part(name, word="respelled", target=before)
 
 
 def listed_again(asked: Asked, sent: bytes, received: bytes) -> Part:
