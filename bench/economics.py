@@ -9,7 +9,8 @@ masking for somebody who knows the run in advance) and `ours` are costs against 
 worst run; `hit` and `direct hit` are rates; `evid.` and `risk` are the shares of what the agent used next that it
 could still see, of all and of what masking by age alone takes away; `wrong` counts breaches of the providers' rules.
 Two policies on two lines are two points of the curve of cost against evidence. Dollars are those of the offline
-provider; `vllm` is in seconds of prefill (a million cold tokens are 1.0). Nothing leaves this machine.
+provider, output included. An engine of one's own (`vllm`) is priced in time of prefill alone: 1.0 is that of a million
+cold tokens, 142 s on the processor where the price of a cached one was measured. Nothing leaves this machine.
 """
 
 import argparse
@@ -112,10 +113,23 @@ def _counting(played: Iterator[Played], total: int) -> Iterator[Played]:
 def summed(file: str, model: str, played: Sequence[Played]) -> dict[str, Any]:
     """Totals under the names of `holdfast replay`, with the dearest run of each policy in place of all sessions."""
     found = document(played)
-    sessions = [one for one in found.pop("sessions") if one["turns"]]
+    unit = found["unit"]
+    sessions = [_priced(one, unit) for one in found.pop("sessions") if one["turns"]]
+    found = {**_priced(found, unit), "model": model}
     dearest = {name: max((_ratio(one, name) for one in sessions), default=(None, "")) for name in found["policies"]}
     told = {name: {"id": id, "cost_ratio": ratio} for name, (ratio, id) in dearest.items()}
-    return {**found, "file": file, "model": model, "sessions": len(played), "dearest": told}
+    return {"file": file, **found, "sessions": len(played), "dearest": told}
+
+
+def _priced(found: dict[str, Any], unit: str) -> dict[str, Any]:
+    """With the costs that count: on an engine of one's own those of prefill, since output takes what it takes."""
+    passes = [*found["policies"].values(), *found["baselines"].values()]
+    if unit == "relative":
+        direct = found["baselines"][DIRECT]["input_cost_usd"]
+        for one in passes:
+            cost = one["input_cost_usd"]
+            one.update(cost_usd=cost, cost_ratio=cost / direct if direct else None)
+    return found
 
 
 def _ratio(session: dict[str, Any], policy: str) -> tuple[float, str]:

@@ -55,6 +55,14 @@ def test_the_table_has_a_line_for_each_policy_and_leaves_its_name_out_where_ther
     assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ["policy", "default", "observe"]
 
 
+def test_an_engine_of_ones_own_is_priced_in_prefill_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder / "one.jsonl"), "--model", "vllm", "--workers", "1", "--format", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    for one in (*found["policies"].values(), *found["baselines"].values()):
+        assert one["cost_usd"] == one["input_cost_usd"] > 0
+    assert found["baselines"]["direct"]["cost_ratio"] == 1.0
+
+
 def test_a_sample_is_spread_over_the_file(folder: Path) -> None:
     work = tasks([folder / "one.jsonl"], [policy()], "gpt-5.1") * 5
     assert sampled(work, None) is work and len(sampled(work, 99)) == 10
