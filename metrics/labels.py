@@ -24,7 +24,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "cause": tuple(Cause),
     "party": tuple(Party),
     "side": ("actual", "direct"),
-    "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite", "breakpoints"),
+    "kind": ("mask", "shape", "compact", "stabilize", "tools", "recite", "recall", "breakpoints"),
     "verdict": ("applied", "deferred", "rejected"),
     "stage": ("received", "sent"),
     "signal": ("poisoning", "distraction", "confusion", "clash"),
@@ -33,7 +33,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
         *("silent", "stalled", "idle", "drained", "fault"),
     ),
     "via": ("tool", "mcp", "http", "cli", "file"),
-    "outcome": ("recalled", "absent", "withdrawn", "beside", "too_many", "failed", "refused", "unreadable"),
+    "outcome": ("recalled", "absent", "withdrawn", "too_many", "failed", "refused", "unreadable"),
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
         *("find", "chain", "tip", "put", "put_outcome", "prune"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from policies.core.edits import Placed, merged
 from policies.core.notes import Note, placed_notes, tail
+from proxy.answering.owing import owed
 from proxy.opening import Opening
 from proxy.reciting import failing, recited
 from proxy.shaping import shaped
@@ -16,7 +17,7 @@ from proxy.shaping import shaped
 EDITS: tuple[Callable[[Opening], Iterable[Placed]], ...] = (shaped, failing)
 """Each gives edits of observations that were never sent."""
 
-NOTES: tuple[Callable[[Opening], Iterable[Note]], ...] = (recited,)
+NOTES: tuple[Callable[[Opening], Iterable[Note]], ...] = (owed, recited)
 """Each gives what is to be said at the tail. Asked only where there is a place for it."""
 
 

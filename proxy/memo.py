@@ -79,6 +79,8 @@ class Turn:
     """Where its request ended."""
     answer: str = ""
     """The provider's id of its answer; not kept in the store."""
+    owed: str = ""
+    """What its answer asked for and is told at the tail of the next request; not kept in the store either."""
     beyond: tuple[bytes, ...] = ()
     """Of a turn that was restored from the store: messages behind those that this process has met."""
 

@@ -101,6 +101,7 @@ class Turns:
             library=Library(self.context.archive, self.clock, lambda: None),
             ask=ask,
             tap=partial(self.tap, prepared.request.dialect),
+            owe=partial(setattr, prepared.planned.turn, "owed"),
             told=partial(self.observer.called, prepared),
         )
 

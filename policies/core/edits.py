@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from policies.core.conversation import Block, BlockHash, Kind, Message, Role
 
-EditKind = Literal["mask", "shape", "stabilize", "tools", "recite"]
+EditKind = Literal["mask", "shape", "stabilize", "tools", "recite", "recall"]
 """The rule that made it."""
 Verdict = Literal["applied", "deferred", "rejected"]
 

@@ -33,8 +33,8 @@ class Splicer(Protocol):
         """At the end of what the provider sent: the calls to answer, none where the answer ends here."""
         ...
 
-    def dropped(self) -> bool:
-        """Likewise: whether calls were taken out that are not answered, since the agent has some of its own to do."""
+    def dropped(self) -> tuple[Called, ...]:
+        """Likewise: the calls that were taken out and not answered, since the agent has some of its own to do."""
         ...
 
     def said(self, results: Sequence[str]) -> tuple[bytes, ...]:

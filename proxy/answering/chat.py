@@ -28,7 +28,10 @@ class _Message(Said):
         self.calls: dict[int, Object] = {}
 
     def waits(self) -> bool:
-        return self.stop in _STOPS and len(self.calls) == len(self.ours)
+        return self.stop in _STOPS
+
+    def alone(self) -> bool:
+        return len(self.calls) == len(self.ours)
 
     def called(self) -> tuple[Called, ...]:
         found = [self.calls[index]["function"] for index in self.ours]

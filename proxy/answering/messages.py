@@ -29,7 +29,10 @@ class _Content(Said):
         """It holds a call that the agent answers."""
 
     def waits(self) -> bool:
-        return self.stop == "tool_use" and not self.theirs
+        return self.stop == "tool_use"
+
+    def alone(self) -> bool:
+        return not self.theirs
 
     def called(self) -> tuple[Called, ...]:
         return tuple(Called(self.blocks[index]["name"], self.inputs[index]) for index in self.ours)

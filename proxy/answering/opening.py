@@ -48,6 +48,7 @@ class Opening:
     library: Library
     ask: Ask
     tap: Callable[[int, Sequence[Pair]], Tap]
+    owe: Callable[[str], None]
     told: Callable[[str], None]
     rounds: Rounds | None = None
     """Of its answer, where that is looked into."""
@@ -68,6 +69,7 @@ class Opening:
             reply=partial(answered, library=self.library, tenant=self.tenant),
             alike=lambda response: kind_of(response.status_code, response.headers.raw) == kind,
             tap=self._tap,
+            owe=self.owe,
             told=self.told,
         )
         return self.rounds

@@ -32,8 +32,10 @@ class _Items(Said):
         self.items: dict[int, Object] = {}
 
     def waits(self) -> bool:
-        theirs = (item for index, item in self.items.items() if index not in self.ours)
-        return self.stop == "completed" and all(map(_complete, theirs))
+        return self.stop == "completed"
+
+    def alone(self) -> bool:
+        return all(_complete(item) for index, item in self.items.items() if index not in self.ours)
 
     def called(self) -> tuple[Called, ...]:
         return tuple(Called(self.items[index]["name"], self.items[index]["arguments"]) for index in self.ours)

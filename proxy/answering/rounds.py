@@ -17,6 +17,7 @@ from policies.core.usage import Usage
 from proxy.answering.calls import Called, Splicer
 from proxy.answering.following import followed
 from proxy.answering.lookup import Result
+from proxy.answering.owing import words
 from proxy.errors import ProxyError
 from proxy.tap import Tap
 
@@ -46,6 +47,8 @@ class Rounds:
     alike: Callable[[httpx.Response], bool]
     """Whether a further answer is of the kind of the first."""
     tap: Callable[[httpx.Response], Tap]
+    owe: Callable[[str], None]
+    """Takes what is to be said at the tail of the agent's next request."""
     told: Callable[[str], None]
     """What became of a call, as a fixed word: the outcome of its result, or why it was left without one."""
     usages: list[Usage] = field(default_factory=list)
@@ -61,8 +64,8 @@ class Rounds:
             async with aclosing(self._further(response)) as parts:
                 async for part in parts:
                     yield part
-        if self.splicer.dropped():
-            self._left("beside")
+        if dropped := self.splicer.dropped():
+            await self._later(dropped)  # before the agent can send its next request
         yield self.splicer.finish(NOTE)
 
     async def _further(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
@@ -101,6 +104,18 @@ class Rounds:
             self.told(result.outcome)
         self.body = body
         return response
+
+    async def _later(self, calls: Sequence[Called]) -> None:
+        """Answer calls that stand beside the agent's own at the tail of its next request."""
+        try:
+            results = [await self.reply(called) for called in calls]
+        except Exception as error:  # INVARIANT: FAIL-OPEN - the agent has its own calls
+            log.warning("a call cannot be answered: %s", type(error).__name__)
+            self._left("failed")
+            return
+        self.owe(words(calls, [result.text for result in results]))
+        for result in results:
+            self.told(result.outcome)
 
     def _left(self, reason: str) -> None:
         log.info("a call that Holdfast answers is left without an answer: %s", reason)

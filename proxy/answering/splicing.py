@@ -32,16 +32,23 @@ class Said(ABC):
     @property
     def open(self) -> bool:
         """The model waits for Holdfast alone."""
-        return bool(self.ours) and self.waits() and self.size <= LIMIT
+        return self._calls() and self.alone()
 
     @property
     def beside(self) -> bool:
-        """It calls Holdfast, and does not wait for that."""
-        return bool(self.ours) and not self.open
+        """The model waits for the agent as well."""
+        return self._calls() and not self.alone()
+
+    def _calls(self) -> bool:
+        return bool(self.ours) and self.waits() and self.size <= LIMIT
 
     @abstractmethod
     def waits(self) -> bool:
-        """It ended for the sake of its calls, and none of them is the agent's."""
+        """It ended for the sake of its calls."""
+
+    @abstractmethod
+    def alone(self) -> bool:
+        """None of its calls is the agent's."""
 
     @abstractmethod
     def called(self) -> tuple[Called, ...]: ...
@@ -91,8 +98,8 @@ class Stream(ABC, Generic[S]):
     def pending(self) -> tuple[Called, ...]:
         return self._round.called() if self._unanswered else ()
 
-    def dropped(self) -> bool:
-        return self._round.beside
+    def dropped(self) -> tuple[Called, ...]:
+        return self._round.called() if self._round.beside else ()
 
     def said(self, results: Sequence[str]) -> tuple[bytes, ...]:
         return self._round.messages(results)
@@ -171,8 +178,8 @@ class Whole(ABC, Generic[S]):
         self._round.size = self._size
         return self._round.called() if self._round.open else ()
 
-    def dropped(self) -> bool:
-        return self._round.beside
+    def dropped(self) -> tuple[Called, ...]:
+        return self._round.called() if self._round.beside else ()
 
     def said(self, results: Sequence[str]) -> tuple[bytes, ...]:
         return self._round.messages(results)

@@ -176,7 +176,7 @@ def _done(tally: Tally) -> Iterator[str]:
         yield f"masked    {_many(masked, 'observation')}{fewer}"
     if shaped:
         yield f"shaped    {_many(shaped, 'observation')} before they were sent{'' if masked else fewer}"
-    if notes := sum(applied(tally, kind, FIRST_SENDING) for kind in ("stabilize", "tools", "recite")):
+    if notes := sum(applied(tally, kind, FIRST_SENDING) for kind in ("stabilize", "tools", "recite", "recall")):
         yield f"noted     {_many(notes, 'note')} at the tail"
     if kept := applied(tally, "stabilize", "replay"):
         yield f"replayed  {_many(kept, 'message')} in the bytes of their first sending"

@@ -45,7 +45,7 @@ VALUES = {
     "cache": {"read", "write", "uncached"},
     "side": {"actual", "direct"},
     "party": {"client", "policy", "provider"},
-    "kind": {"mask", "shape", "compact", "stabilize", "tools", "recite", "breakpoints"},
+    "kind": {"mask", "shape", "compact", "stabilize", "tools", "recite", "recall", "breakpoints"},
     "verdict": {"applied", "deferred", "rejected"},
     "stage": {"received", "sent"},
     "signal": {"poisoning", "distraction", "confusion", "clash"},

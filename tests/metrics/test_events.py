@@ -70,7 +70,7 @@ CASES: list[tuple[Event, Expected]] = [
     (events.SocketClosed("up", "agent"), [("websocket_ends_total", ("up", "agent"), 1)]),
     (events.ArchiveSized("sqlite", 4096), [("archive_bytes", ("sqlite",), 4096)]),
     (events.Recalled("tool"), [("recalls_total", ("tool",), 1)]),
-    (events.OwnCall("beside"), [("own_calls_total", ("beside",), 1)]),
+    (events.OwnCall("refused"), [("own_calls_total", ("refused",), 1)]),
 ]
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from policies.core.usage import Usage
 from proxy.answering.calls import Called
 from proxy.answering.lookup import Result
 from proxy.answering.messages import MessagesStream
@@ -46,6 +45,7 @@ class Provider:
     def __init__(self, *answers: Said | int | Exception | Body) -> None:
         self.answers, self.asked, self.bodies = list(answers), list[bytes](), list[Body]()
         self.told: list[str] = []
+        self.owed: list[str] = []
         self.calls: list[Called] = []
 
     async def ask(self, body: bytes) -> httpx.Response:
@@ -75,6 +75,7 @@ class Provider:
             reply=self.reply,
             alike=lambda response: response.status_code == 200,
             tap=lambda response: tap(),
+            owe=self.owed.append,
             told=self.told.append,
         )
 
@@ -101,7 +102,8 @@ async def test_a_call_is_answered_by_what_was_sent_with_more_behind_it() -> None
     assert result["content"][0] == {"type": "tool_result", "tool_use_id": "toolu_one1", "content": "result 1"}
     assert [one.arguments for one in provider.calls] == ['{"id": "hf-a"}']
     assert provider.told == ["recalled"] and all(body.closed for body in provider.bodies)
-    assert rounds.usages == [Usage(100, 60, 0, None, 10)]
+    [usage] = rounds.usages
+    assert (usage.input, usage.cache_read, usage.output) == (100, 60, 10)
 
 
 @scenario
@@ -141,11 +143,13 @@ async def test_a_further_answer_that_breaks_off_breaks_off_the_agents() -> None:
 
 
 @scenario
-async def test_a_call_beside_the_agents_own_is_told_and_nothing_is_asked() -> None:
+async def test_a_call_beside_the_agents_own_is_answered_at_its_next_turn() -> None:
     provider = Provider()
     answer = message(await given(provider.rounds(), BOTH), True)
     assert [block["name"] for block in answer["content"]] == ["read"]
-    assert provider.asked == [] and provider.told == ["beside"]
+    assert provider.asked == [] and provider.told == ["recalled"]
+    [note] = provider.owed
+    assert note.endswith('recall {"id": "hf-a"} gave:\nresult 1')
 
 
 @scenario
