@@ -86,23 +86,29 @@ def _ranked(rows: Iterable[Row], words: Sequence[str], seal: Seal) -> Iterator[R
 def _named(connection: sqlite3.Connection, whose: Whose, expression: str) -> Iterator[Row]:
     if not _has_index(connection):
         return
-    query = f"""SELECT {COLUMNS} FROM originals WHERE {_OURS} AND indexed = 1
+    query = f"""SELECT key, bytes FROM originals WHERE {_OURS} AND indexed = 1
         AND key IN (SELECT rowid FROM words WHERE words MATCH ?2) ORDER BY at DESC LIMIT {CANDIDATES}"""
-    yield from (Row(*row) for row in connection.execute(query, (whose, expression)))
+    rows, _ = _within(connection, connection.execute(query, (whose, expression)))
+    yield from rows
 
 
-def _unindexed(connection: sqlite3.Connection, whose: Whose) -> tuple[list[Row], bool]:
+def _unindexed(connection: sqlite3.Connection, whose: Whose) -> tuple[Iterator[Row], bool]:
     """The newest of what is not indexed, and whether that is all of it."""
     query = f"SELECT key, bytes FROM originals WHERE indexed = 0 AND {_OURS} ORDER BY at DESC"
-    keys, total, complete = [], 0, True
-    for key, size in connection.execute(query, (whose,)):
-        total += size
-        if total > SCANNED:
+    return _within(connection, connection.execute(query, (whose,)))
+
+
+def _within(connection: sqlite3.Connection, sizes: Iterable[tuple[int, int]]) -> tuple[Iterator[Row], bool]:
+    """The rows of the first of these keys, as many as one search may read, and whether those are all."""
+    keys, left, complete = [], SCANNED, True
+    for key, size in sizes:
+        left -= size
+        if left < 0:
             complete = False
             break
         keys.append(key)
     one = f"SELECT {COLUMNS} FROM originals WHERE key = ?"
-    return [Row(*connection.execute(one, (key,)).fetchone()) for key in keys], complete
+    return (Row(*connection.execute(one, (key,)).fetchone()) for key in keys), complete
 
 
 def _indexed(row: Row, seal: Seal) -> str:

@@ -6,6 +6,7 @@ Rules of this room: as `Archive` says. The file's own rules are those of the sto
 import sqlite3
 from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from policies.core.edits import archive_id
@@ -39,6 +40,9 @@ SCHEMA = Schema(
     ),
 )
 
+AHEAD = 16
+"""Batches that a search indexes before it begins; in between, `prune` does it all."""
+
 
 def open_sqlite_archive(
     path: Path, max_bytes: int, max_age: float = MAX_AGE, *, seal: Seal | None = None, timeout: float = TIMEOUT
@@ -56,6 +60,7 @@ class SqliteArchive:
         self.database = database
         self.notes = SqliteNotes(database, seal)
         self._bounds, self._seal = bounds, seal
+        self._searching: Database | None = None
 
     async def put(
         self, tenant: bytes, texts: Sequence[bytes], now: float, about: Sequence[About] = ()
@@ -71,8 +76,12 @@ class SqliteArchive:
         return await self.database.run(partial(_newest, whose, limit, self._seal))
 
     async def search(self, whose: Whose, text: str, limit: int) -> Found:
-        await self._index()
-        return await self.database.run(partial(index.search, whose=whose, query=text, limit=limit, seal=self._seal))
+        """On a connection of its own: it may take seconds, for which no `put` can wait."""
+        await self._index(AHEAD)
+        if self._searching is None:
+            self._searching = open_database(self.database.path, SCHEMA)
+        work = partial(index.search, whose=whose, query=text, limit=limit, seal=self._seal)
+        return await self._searching.run(work)
 
     async def tenants(self) -> tuple[bytes, ...]:
         return await self.database.run(_tenants)
@@ -93,7 +102,8 @@ class SqliteArchive:
         return await self.database.run(_size)
 
     async def close(self) -> None:
-        await self.database.close()
+        for database in filter(None, (self._searching, self.database)):
+            await database.close()
 
     async def _drop(self, now: float) -> int:
         dropped = 0
@@ -101,9 +111,11 @@ class SqliteArchive:
             dropped += some
         return dropped
 
-    async def _index(self) -> None:
-        while await self.database.run(partial(index.extend, seal=self._seal)):
-            pass
+    async def _index(self, batches: int | None = None) -> None:
+        """All that is not indexed yet, or so many batches of it; what is left is scanned."""
+        for _ in count() if batches is None else range(batches):
+            if not await self.database.run(partial(index.extend, seal=self._seal)):
+                break
 
 
 def _put(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from proxy.archive import Excerpt
 
-LONGEST = 1_000_000
+LONGEST = 300_000
 """Characters of a text that are looked at."""
 WORDS = 32
 """Words of a query that count."""
@@ -59,8 +59,12 @@ def matches(words: Sequence[str], title: str, text: str) -> int:
 
 def excerpts(words: Sequence[str], text: str) -> tuple[Excerpt, ...]:
     """The lines with the most of the words, best first."""
-    lines = enumerate(text[:LONGEST].splitlines(), start=1)
-    found = [(-count, number, line) for number, line in lines if (count := matches(words, "", folded(line)))]
+    begins = [word.split()[0] for word in words]
+    found = [
+        (-count, number, line)
+        for number, line in enumerate(text[:LONGEST].splitlines(), start=1)
+        if any(begin in line.lower() for begin in begins) and (count := matches(words, "", folded(line)))
+    ]
     return tuple(Excerpt(number, _cut(line, words)) for _, number, line in sorted(found)[:EXCERPTS])
 
 

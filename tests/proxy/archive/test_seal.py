@@ -90,8 +90,8 @@ def test_what_is_put_again_is_sealed_with_the_key_at_hand(tmp_path: Path, before
 
 def test_a_sealed_record_opens_in_its_own_place_only(tmp_path: Path) -> None:
     async def swapped(archive: SqliteArchive) -> None:
-        (hers,) = await archive.put(ALICE, (b"hers",), NOW)
-        await archive.put(BOB, (b"his",), NOW)
+        (hers,) = await archive.put(ALICE, (TEXT,), NOW)
+        await archive.put(BOB, (TEXT,), NOW)
         await archive.database.run(
             lambda c: c.execute("UPDATE originals SET body = (SELECT body FROM originals WHERE tenant = ?)", (BOB,))
         )
