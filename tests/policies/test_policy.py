@@ -27,6 +27,7 @@ DOCUMENTED: dict[str, Any] = {
     "breakpoints": {"auto": True, "cache_salt": False},
     "tools": {"append_only": True},
     "recite": {"enabled": False, "every": 30_000, "at": 0.3, "max_tokens": 300, "failing_calls": False},
+    "recall": {"inject": False},
     "limits": {"effective": None},
     "per_tool": {},
 }

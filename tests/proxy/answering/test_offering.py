@@ -47,7 +47,7 @@ def turn(
 def offered(prepared: Prepared) -> bool:
     """The tool is there, and whoever sends this knows that its calls are answered."""
     tools = json.loads(prepared.body).get("tools") or [{}]
-    last = tools[-1].get("function", tools[-1]).get("name")
+    last: str = tools[-1].get("function", tools[-1]).get("name", "")
     assert (last == NAME) == (NAME in prepared.answers)
     return last == NAME
 
@@ -155,8 +155,8 @@ def test_a_free_choice_does_no_harm(choice: str | None) -> None:
 
 def test_streams_that_are_no_events_are_left_alone() -> None:
     path = "/model/anthropic.claude-sonnet-4-5-v1:0/invoke-with-response-stream"
-    body = {"anthropic_version": "bedrock-2023-05-31"}
-    assert not offered(turn(Replica(ASKING), ANTHROPIC, work(0), path=path, **body))
+    version = "bedrock-2023-05-31"
+    assert not offered(turn(Replica(ASKING), ANTHROPIC, work(0), path=path, anthropic_version=version))
 
 
 def test_calls_of_withdrawn_tools_are_answered_too() -> None:
