@@ -72,5 +72,6 @@ def _untyped(opening: Opening, one: Observed) -> Act:
         b"",
         shows=any(each.files for each in shown),
         numbers=any(each.numbered for each in shown),
+        places=any(each.placed for each in shown),
         recalls=any(each.recalled for each in shown),
     )

@@ -51,6 +51,8 @@ class Act(Struct, frozen=True):
     """What it answers is the text of files, which may have to be matched letter by letter later."""
     numbers: bool = False
     """Each line of that text stands behind its number."""
+    places: bool = False
+    """Each line of it may stand behind its file's name and its number."""
     recalls: bool = False
     """What it answers is what was taken away before."""
 

@@ -21,6 +21,7 @@ from policies.shape.ceiling import cut
 from policies.shape.documents import compacted
 from policies.shape.folds import folded
 from policies.shape.gutter import narrowed
+from policies.shape.headings import headed
 from policies.shape.repeats import Scene, alike, difference, pointer, same
 from policies.shape.series import thinned
 from policies.shape.terminal import displayed
@@ -43,7 +44,7 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True):
     lossless: bool = True
     """Show it as a terminal would, write JSON in less room and as tables, count repeated lines."""
     numbers: bool = True
-    """Line numbers before the text of a file lose the blanks that align them."""
+    """Before the text of files, numbers lose the blanks that align them, and names stand once above their lines."""
     repeats: bool = True
     """A repeat of an earlier observation becomes a pointer to it, with what differs."""
     max_tokens: int | None = None
@@ -93,6 +94,8 @@ class Shape(Struct, frozen=True, forbid_unknown_fields=True):
             return text
         if self.numbers and act.numbers:
             text = narrowed(text)
+        if self.numbers and act.places:
+            text = headed(text)
         return lossless(text) if self.lossless else text
 
     def _within(self, scene: Scene, one: Observed, text: str, unchanged: bool) -> str:
@@ -119,7 +122,7 @@ class ShapeForTool(Struct, frozen=True, forbid_unknown_fields=True):
 
 def lossless(text: str) -> str:
     """The text in less room; it says the same."""
-    return folded(compacted(displayed(text)))
+    return folded(headed(compacted(displayed(text))))
 
 
 def _worth(scene: Scene, one: Observed, edit: Edit) -> Edit | None:

@@ -21,6 +21,7 @@ from policies.core.conversation import Act
 from policies.core.edits import Edit, archive_id
 from policies.core.index import Index, Key, Observed
 from policies.shape.gutter import narrowed
+from policies.shape.headings import headed
 
 NEAR = 10
 """Observations between, at most, for the text of a file: as many as masking leaves alone."""
@@ -87,7 +88,7 @@ def same(scene: Scene, place: int) -> Earlier | None:
 def _stands_to_the_letter(scene: Scene, earlier: Earlier) -> bool:
     """What stands is what the file says; what a tool wrote around it aside."""
     original = scene.text(earlier.one)
-    return earlier.text in (original, narrowed(original))
+    return earlier.text in (original, narrowed(original), headed(original))
 
 
 def alike(scene: Scene, place: int) -> Earlier | None:

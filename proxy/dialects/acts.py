@@ -44,7 +44,7 @@ def act_of(tool: str, arguments: object) -> Act:
     shown = of_command(_command(given)) if name in _SHELLS else of_tool(tool)
     act = _on_files(name, given, same)
     recalls = shown.recalled or any(map(ORIGINAL.search, act.files))
-    return replace(act, shows=shown.files, numbers=shown.numbered, recalls=recalls)
+    return replace(act, shows=shown.files, numbers=shown.numbered, places=shown.placed, recalls=recalls)
 
 
 def _on_files(name: str, given: object, same: bytes) -> Act:

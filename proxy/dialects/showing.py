@@ -22,6 +22,8 @@ _NAMES = frozenset(
 _PAIRS = ({"search", "dir"}, {"git", "show"})
 _NUMBERING = frozenset({"Read", "view", "str_replace_editor", "str_replace_based_edit_tool"})
 """Tools that number the lines of what they show."""
+_SEARCHING = frozenset({"Grep", "grep", "grep_files", "search_files", "search_file_content"})
+"""Tools that show what they found in files."""
 _RECALLING = frozenset({"recall", "holdfast"})
 ORIGINAL = re.compile(r"\bhf-[a-z2-7]{16}\b")
 """The id of an original: in a command, or as the name of its file in a mirror folder."""
@@ -33,6 +35,7 @@ _PRINTERS = frozenset(
     open goto scroll_down scroll_up search_file search_dir edit str_replace_editor str_replace_based_edit_tool
     """.split()
 )
+_SEARCHERS = frozenset({"grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack"})
 _GIT = frozenset({"show", "blame", "cat-file", "stash", "-p", "--patch", "-u"})
 
 _READING = re.compile(
@@ -57,6 +60,8 @@ class Showing(NamedTuple):
     """The text of files."""
     numbered: bool
     """Each line of it behind its number."""
+    placed: bool
+    """Each line of it behind its file's name and its number: what a search found, and nothing else."""
     recalled: bool
     """What Holdfast took away before."""
 
@@ -65,29 +70,34 @@ def of_tool(tool: str) -> Showing:
     """What a tool of this name answers."""
     words = _words(tool)
     files = bool(words & _NAMES) or any(pair <= words for pair in _PAIRS)
-    return Showing(files, tool in _NUMBERING, bool(words & _RECALLING))
+    return Showing(files, tool in _NUMBERING, tool in _SEARCHING, bool(words & _RECALLING))
 
 
 def of_command(command: str) -> Showing:
     """What a shell command prints."""
-    opens = len(command) > LONGEST or _READING.search(command) is not None
-    files = opens or any(map(_prints, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
-    recalls = "holdfast" in command or ORIGINAL.search(command) is not None
-    return Showing(files, _NUMBERED.search(command) is not None, recalls)
+    if len(command) > LONGEST:
+        return Showing(True, False, False, "holdfast" in command)
+    printers = set[str]().union(*map(_printers, _PIPELINES.split(_HERE.sub(r"<<\2\3", command))))
+    opens = _READING.search(command) is not None
+    found = bool(printers) and printers <= _SEARCHERS and not opens
+    return Showing(opens or bool(printers), _NUMBERED.search(command) is not None, found, "holdfast" in command)
 
 
-def _prints(pipeline: str) -> bool:
-    """What stands behind a pipe is a filter of what the first command says, unless it runs commands itself."""
+def _printers(pipeline: str) -> set[str]:
+    """The programs by which a pipeline prints files.
+
+    What stands behind a pipe is a filter of what the first command says, unless it runs commands itself.
+    """
     if _WRITING.match(pipeline):
-        return False
+        return set()
     first, *others = pipeline.split("|")
     running = [member for member in others if {"xargs", "parallel"} & set(_WORD.findall(member))]
-    return any(_names_printer(member) for member in (first, *running))
+    return set[str]().union(*map(_named, (first, *running)))
 
 
-def _names_printer(command: str) -> bool:
+def _named(command: str) -> set[str]:
     words = {word.lower() for word in _WORD.findall(command)}
-    return bool(words & _PRINTERS) or ("git" in words and bool(words & _GIT))
+    return words & (_PRINTERS | _GIT if "git" in words else _PRINTERS)
 
 
 def _words(tool: str) -> set[str]:

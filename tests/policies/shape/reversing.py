@@ -72,3 +72,18 @@ def patched(old: str, changes: str) -> str:
             found += [line[1:]] if line[:1] == " " else []
             at += 1
     return "\n".join([*found, *before[at:]])
+
+
+def unheaded(text: str) -> str:
+    """The text with the names of files before the lines below them."""
+    found: list[str] = []
+    name = ""
+    for line in text.split("\n"):
+        sign = re.match(r"[0-9]+([:-])", line)
+        if sign:
+            name = name or found.pop()
+            found.append(f"{name}{sign[1]}{line}")
+        else:
+            name = ""
+            found.append(line)
+    return "\n".join(found)

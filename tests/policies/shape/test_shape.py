@@ -123,6 +123,15 @@ def test_line_numbers_lose_their_blanks_where_a_tool_numbers_lines() -> None:
     assert proposed(REPEATS, replace(turn, act=lambda one: FILE)) == ()
 
 
+def test_what_a_search_found_stands_below_the_names_of_files() -> None:
+    text = "".join(f"src/module.py:{n}:  x  \n" for n in range(100))
+    turn = scene([text], acts={0: Act(b"", shows=True, places=True)})
+    (edit,) = proposed(REPEATS, turn)
+    assert edit.text == "src/module.py\n" + "".join(f"{n}:  x  \n" for n in range(100))
+    assert proposed(replace(REPEATS, numbers=False), turn) == ()
+    assert lossless(text).startswith("src/module.py\n0:  x\n")
+
+
 def test_a_pointer_that_is_not_worth_it_gives_way_to_another_shape() -> None:
     text = "\x1b[31mred\x1b[0m " * 12
     turn = scene([text, text])

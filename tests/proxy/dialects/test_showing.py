@@ -85,6 +85,14 @@ def test_what_gives_back_what_was_taken_away_is_known() -> None:
     assert act_of("recall", {"id": "hf-a"}).recalls and not act_of("Bash", {"command": "ls"}).recalls
 
 
+def test_what_shows_only_what_a_search_found_is_known() -> None:
+    searching = ("grep -rn x src", "rg x | head", "cd a && git grep -n x", "find . | xargs grep x; ls")
+    assert all(of_command(command).placed for command in searching)
+    others = ("grep x a; cat b", "grep -n x a && python -c 'open(1)'", "ls", "cat a", "x" * (LONGEST + 1))
+    assert not any(of_command(command).placed for command in others)
+    assert act_of("Grep", {"pattern": "x"}).places and not of_tool("Read").placed
+
+
 def test_what_numbers_the_lines_of_files_is_known() -> None:
     numbering = ("nl -ba a | sed -n 1,9p", "cat -n a", "cat -An a", "cd x; nl a")
     assert all(of_command(command).numbered for command in numbering)
