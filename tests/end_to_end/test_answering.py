@@ -58,6 +58,9 @@ def brain(seen: SeenRequest) -> Answer:
         found = PLACEHOLDER.search(prompt)
         arguments = json.dumps({"id": found[0], "grep": "code"} if found else {"id": "hf-unknown"})
         return Answer(reasoning="That is gone.", text="Let me look.", calls=(ToolCall("recall", arguments),))
+    if seen.last_text == "both":
+        arguments = json.dumps({"id": found[0]} if (found := PLACEHOLDER.search(prompt)) else {})
+        return Answer(calls=(ToolCall("recall", arguments), ToolCall("ls", '{"path": "/b"}')))
     if seen.last_text in (LISTING, "go"):
         return Answer(reasoning="Look first.", calls=(ToolCall("ls", '{"path": "/a"}'),))
     return Answer(reasoning="So.", text="Seen.")
@@ -244,6 +247,27 @@ def test_reasoning_bound_to_its_prefix_is_accepted_on_the_next_turn(
     seen = with_anthropic("claude-opus-5-5")(proxy.url, streamed)
     assert seen.text.startswith("Let me look.\n\nI looked it up: ") and seen.calls == ["ls", "ls"]
     assert [record.error for record in done(log, TURNS + 1)] == [None] * (TURNS + 1)
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "plain"])
+def test_what_was_asked_for_beside_the_agents_own_call_comes_with_its_result(
+    staged: Stage, proxy: Holdfast, streamed: bool
+) -> None:
+    log = staged.simulate(brain, PROFILES)
+    history: list[Any] = [{"role": "system", "content": "You list. " * 900}, {"role": "user", "content": "go"}]
+    calls: list[str] = []
+    with openai_client(proxy.url) as client:
+        for said in (LISTING, OTHER, "both", "a third", "more"):
+            message = chat_turn(client, history, streamed).choices[0].message
+            called = message.tool_calls or ()
+            calls += [call.function.name for call in called]
+            history.append(message.model_dump(include={"role", "content", "tool_calls"}, exclude_none=True))
+            history += [{"role": "tool", "tool_call_id": call.id, "content": said} for call in called]
+            history += [] if called else [{"role": "user", "content": said}]
+    records = done(log, 5)
+    assert calls == ["ls", "ls", "ls"] and [record.error for record in records] == [None] * 5
+    told = json.loads(records[4].body)["messages"][-1]
+    assert told["role"] == "tool" and told["content"].startswith("a third\n\n") and FACT in told["content"]
 
 
 # What may go wrong
