@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -94,11 +95,12 @@ def readiness(context: Context) -> Ready:
 async def keep_pruned(context: Context, clock: Callable[[], float]) -> None:
     """Drop what is beyond the bounds of store and archive, until cancelled."""
     while True:
+        with suppress(StoreError):  # the next prune says so
+            await context.archive.size()  # for the metrics
         await asyncio.sleep(PRUNE_EVERY)
         try:
             dropped = await context.store.prune(clock()), await context.archive.prune(clock())
             log.info("pruned %d lineages and %d originals", *dropped)
-            await context.archive.size()  # for the metrics
         except StoreError as error:
             log.warning("nothing pruned: %s", error)
             context.witness.degraded("store", "prune")

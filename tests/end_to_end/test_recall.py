@@ -121,6 +121,14 @@ def test_a_real_mcp_client_finds_and_reads_back_what_was_elided(elided: Elided, 
         assert elided.proxy.numbers().total("holdfast_recalls_total", via="http") == 1
 
 
+def test_what_is_kept_is_measured_and_what_fails_would_be(elided: Elided) -> None:
+    assert httpx.get(f"{elided.proxy.admin}/readyz").status_code == 200
+    numbers = elided.proxy.numbers()
+    assert numbers.total("holdfast_archive_bytes") > 1_000
+    assert numbers.total("holdfast_store_operations_seconds_count", operation="archive_put") >= 1
+    assert numbers.total("holdfast_store_errors_total") == 0
+
+
 def test_a_masked_file_is_read_back_by_path_from_the_mirror_folder(elided: Elided) -> None:
     assert len(elided.files) >= TURNS // 2
     for file, text in zip(elided.files, elided.texts, strict=False):
