@@ -22,11 +22,12 @@ from math import inf
 
 from msgspec import Struct
 
-from policies.core.conversation import Conversation, Kind, Message
+from policies.core.conversation import Conversation, Message
 from policies.core.edits import Placed, locate
-from policies.core.profile import MILLION, Breakpoints, Profile
+from policies.core.profile import MILLION, Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from proxy.replay.cache import Cache, Prompt, serve
+from proxy.replay.cuts import bound, marked, markers, moved
 from proxy.replay.prompts import Sent, alike, prompt
 from proxy.replay.provider import reported
 
@@ -116,12 +117,12 @@ class _Search:
 
     def __post_init__(self) -> None:
         pairs = list(pairwise(self.offers))
-        self.moved = [False, *(_moved(*pair) for pair in pairs)]
+        self.moved = [False, *(moved(a.received, b.received) for a, b in pairs)]
         self.same = [0, *(alike(a.received.messages, b.received.messages) for a, b in pairs)]
         cold = [False, *(b.now - a.now > self.profile.cache.ttl for a, b in pairs)]
         self.moments = [bool(o.proposals) or m or c for o, m, c in zip(self.offers, self.moved, cold, strict=False)]
         binds = self.profile.binds_reasoning != "no"
-        self.bound = [_bound(offer.received.messages) if binds else -1 for offer in self.offers]
+        self.bound = [bound(offer.received.messages) if binds else -1 for offer in self.offers]
 
     def step(self, lane: _Lane, turn: int) -> None:
         """One more call without a new mask."""
@@ -155,7 +156,8 @@ class _Search:
             assert other.sent is not None
             edits, masked, sent = other.edits, other.masked, other.sent
         spent, cache = lane.before
-        usage, after = self._served(turn, cache, sent.prompt, self._markers(new, turn))
+        first, received = min(each.message for each in new), self.offers[turn].received
+        usage, after = self._served(turn, cache, sent.prompt, markers(self.profile.cache, received, first, self.newest))
         usd = spent + self._usd(usage)
         return _Lane(turn, (*lane.moments, turn), usd, after, edits, masked, sent, usage)
 
@@ -168,7 +170,7 @@ class _Search:
     def _served(self, turn: int, cache: Cache, sent: Prompt, ours: Sequence[int]) -> tuple[Usage, Cache]:
         """Usage of a request with the client's markers and these, and what it leaves."""
         offer = self.offers[turn]
-        served, after = serve(self.profile.cache, cache, _marked(sent, offer.received.prompt, ours), offer.now)
+        served, after = serve(self.profile.cache, cache, marked(sent, offer.received.prompt, ours), offer.now)
         return reported(self.profile, served, offer.output_tokens), after
 
     def _usd(self, usage: Usage) -> float:
@@ -202,23 +204,6 @@ class _Search:
         found = self.edited.get(key)
         return found if found is not None else self.edited.setdefault(key, self.variant(message, edits))
 
-    def _markers(self, new: Sequence[Placed], turn: int) -> list[int]:
-        """Cache markers for a cut, by blocks: where the unchanged part ends, and where the next cut may begin."""
-        rule, received = self.profile.cache, self.offers[turn].received
-        if not isinstance(rule, Breakpoints):
-            return []
-        marks = received.prompt.marks
-        last = len(received.prompt.chain) - 1 if rule.automatic else max(marks, default=-1)
-        places = (_markable(received, min(each.message for each in new)), _markable(received, self._frontier(received)))
-        wanted = dict.fromkeys(place for place in places if 0 <= place < last and place not in marks)
-        return list(wanted)[: max(0, rule.limit - rule.automatic - received.markers)]
-
-    def _frontier(self, received: Sent) -> int:
-        """The message of the oldest observation that is still too new to be masked."""
-        kinds = ((number, block.kind) for number, message in enumerate(received.messages) for block in message.blocks)
-        observed = [number for number, kind in kinds if kind is Kind.OBSERVATION]
-        return observed[-self.newest] if 0 < self.newest <= len(observed) else 0
-
 
 def _by_message(placed: Sequence[Placed]) -> dict[int, Edits]:
     """Masks by message of the request."""
@@ -226,39 +211,3 @@ def _by_message(placed: Sequence[Placed]) -> dict[int, Edits]:
     for each in placed:
         found.setdefault(each.message, {})[each.block] = each.edit.text
     return {message: tuple(sorted(edits.items())) for message, edits in found.items()}
-
-
-def _marked(sent: Prompt, client: Prompt, ours: Sequence[int]) -> Prompt:
-    """What is sent, with the client's markers and these: long-lived where one that is stands behind (T8)."""
-    marks, last = tuple(sorted({*client.marks, *ours})), max(client.long, default=-1)
-    long = tuple(sorted({*client.long, *(place for place in ours if place < last)}))
-    return Prompt(sent.chain, sent.tokens, sent.places, sent.ends, marks, long)
-
-
-def _markable(received: Sent, before: int) -> int:
-    """The last block in front of a message that may carry a marker and ends its message, or -1."""
-    for number in range(before - 1, -1, -1):
-        blocks = received.messages[number].blocks
-        if blocks and blocks[-1].markable:
-            return received.prompt.ends[number + 1]
-    return -1
-
-
-def _bound(messages: Sequence[Message]) -> int:
-    """The last message with reasoning that may be bound to what stands before it, or -1."""
-    numbered = enumerate(messages)
-    return max((n for n, message in numbered if any(block.bound for block in message.blocks)), default=-1)
-
-
-def _common(last: Offer, offer: Offer) -> int:
-    """Messages at the front that both requests hold, whatever their markers."""
-    count = 0
-    for one, other in zip(last.received.messages, offer.received.messages, strict=False):
-        if one is not other and [block.hash for block in one.blocks] != [block.hash for block in other.blocks]:
-            break
-        count += 1
-    return count
-
-
-def _moved(last: Offer, offer: Offer) -> bool:
-    return _common(last, offer) < len(last.received.messages)
