@@ -87,7 +87,8 @@ def _edits(traffic: Traffic, plan: Plan, mode: str) -> Iterator[Event]:
     for alike in tallies(plan, "" if mode == "enforce" else mode):
         removed = max(0, alike.removes)  # a counter only rises; what notes add is in the sizes
         yield Planned(traffic, alike.kind, alike.verdict, alike.reason, alike.count, removed)
-    placed = Counter(marker.reason for marker in plan.markers) + Counter(name for name, _ in plan.members)
+    named = [name for name, _ in (*plan.members, *plan.headers)]
+    placed = Counter([*(marker.reason for marker in plan.markers), *named])
     for reason, count in placed.items():
         yield Planned(traffic, "breakpoints", "applied", reason if mode == "enforce" else mode, count)
     for head in plan.heads:

@@ -166,13 +166,14 @@ def _opening(case: Case) -> Opening:
 
 
 def _with_members(case: Case, decided: Plan) -> Plan:
-    """With the fields by which the request finds its cache."""
+    """With the fields and headers by which the request finds its cache."""
     parent = case.place.retry or case.place.parent
     root = parent.record.root if parent else case.place.key
     conversation, profile = case.seen.conversation, case.seen.profile
-    members = case.policy.breakpoints.members(conversation, case.lineage, profile, root)
-    sent = replace(decided.sent, key=dict(members).get(KEY, ""))
-    return replace(decided, members=members, sent=sent)
+    asked = conversation, case.lineage, profile, root
+    members, headers = case.policy.breakpoints.members(*asked), case.policy.breakpoints.headers(*asked)
+    key = dict(members).get(KEY, "") or dict(headers).get(profile.cache_header, "")
+    return replace(decided, members=members, headers=headers, sent=replace(decided.sent, key=key))
 
 
 async def commit(case: Case, decided: Plan) -> tuple[Plan, bytes, Turn]:

@@ -29,7 +29,7 @@ from proxy.refusing import JSON, error_body
 from proxy.relay import CLIENT_CLOSED, Answer, relay
 from proxy.routes import Route, Routes
 from proxy.tap import Tap
-from proxy.turns import Asked, Prepare, Settle, Turns, added
+from proxy.turns import Asked, Prepare, Settle, Turns, added, carried
 from proxy.upstream import Outgoing, PassingBody, Pool, WholeBody
 from proxy.websocket.front import Sockets
 
@@ -196,7 +196,7 @@ class ReverseProxy:
 
     def _carrying(self, passage: Passage, prepared: exchange.Prepared, body: bytes, wire: bytes) -> Outgoing:
         downstream, route = passage.downstream, passage.route
-        headers = request_headers(downstream.received)
+        headers = carried(prepared, request_headers(downstream.received))
         if body is prepared.request.body:
             # INVARIANT: TRANSPARENT - not edited, so the very bytes that came, still encoded
             return Outgoing(downstream.method, route.target, with_length(headers, len(wire)), WholeBody(wire))

@@ -123,6 +123,13 @@ def added(prepared: exchange.Prepared | None) -> tuple[Pair, ...]:
     return tuple((k.lower().encode(), v.encode("latin-1")) for k, v in prepared.headers) if prepared else ()
 
 
+def carried(prepared: exchange.Prepared, headers: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The headers of its request, with those that its plan adds where there is none of that name."""
+    there = {name.lower() for name, _ in headers}
+    more = prepared.plan.headers if prepared.plan else ()
+    return (*headers, *((name.encode(), value.encode()) for name, value in more if name.encode() not in there))
+
+
 def request_of(asked: Asked, body: bytes) -> exchange.Request:
     """What the driver is asked."""
     return exchange.Request(

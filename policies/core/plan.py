@@ -95,6 +95,8 @@ class Plan(Struct, frozen=True):
     markers: tuple[Marker, ...] = ()
     members: tuple[tuple[str, str], ...] = ()
     """Top-level fields to add to the request, each a name and a text."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers to add to the request, lower case, where the client sends none of that name."""
     heads: tuple[Kept, ...] = ()
     """What became of a head that is not as it was last sent."""
     withdrawn: tuple[str, ...] = ()
@@ -125,7 +127,7 @@ class Plan(Struct, frozen=True):
         counts = Counter(decision.edit.kind for decision in self.applied)
         counts["stabilize"] += len(self.replayed)
         counts.update(head.kind for head in self.heads if head.verdict == "applied")
-        rest = {"breakpoints": len(self.markers) + len(self.members)}
+        rest = {"breakpoints": len(self.markers) + len(self.members) + len(self.headers)}
         numbers = {**{kind: counts[kind] for kind in get_args(EditKind)}, **rest}
         applied = ",".join(f"{kind}:{count}" for kind, count in numbers.items() if count) or "none"
         removed = self.sent.received_tokens - self.sent.tokens

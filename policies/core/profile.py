@@ -121,6 +121,8 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     """Dialects in which a `prompt_cache_key` brings a conversation to the server that holds its prefix."""
     takes_allowed_tools: tuple[str, ...] = ()
     """Dialects in which `tool_choice` may name the tools that may be called (`allowed_tools`)."""
+    cache_header: str = ""
+    """Request header that does the same in Chat Completions."""
     takes_cache_salt: tuple[str, ...] = ()
     """Dialects in which a `cache_salt` parts caches."""
     unit: Literal["usd", "relative"] = "usd"

@@ -21,7 +21,7 @@ from proxy.intercept.sockets import Sockets
 from proxy.intercept.targets import Targets
 from proxy.relay import CLIENT_CLOSED
 from proxy.routes import Route
-from proxy.turns import Asked, Turns, added
+from proxy.turns import Asked, Turns, added, carried
 
 log = logging.getLogger("holdfast.intercept")
 
@@ -95,6 +95,7 @@ class Interceptor:
         elif passage.asked:
             wire = request.raw_content or b""
             prepared = passage.prepared = await self._turns.prepared(passage.asked, wire)
+            request.headers = http.Headers(carried(prepared, request.headers.fields))
             if prepared.body is not prepared.request.body:
                 _edit(request, prepared.body)
         passage.sent_up = passage.sent_up or moment()

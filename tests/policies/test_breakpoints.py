@@ -35,6 +35,7 @@ def added(
         ("gpt-5.1", "openai_chat", set()),
         ("claude-sonnet-4-5", "anthropic_messages", set()),
         ("vllm", "openai_chat", {SALT}),
+        ("vllm", "openai_responses", {SALT}),
         ("llama.cpp", "openai_chat", set()),
     ],
 )
@@ -56,6 +57,29 @@ def test_append_only_a_lineage_keeps_its_key_and_one_that_began_without_gets_non
     assert added(AUTO, "mistral-large-4", told, kept, root=b"another") == {KEY: "hf-kept"}
     assert added(AUTO, "mistral-large-4", told, Lineage(TENANT, last=Sent(0.0, 0, 0))) == {}
     assert added(AUTO, "mistral-large-4", told) == {}  # its past was sent before Holdfast saw it
+
+
+@pytest.mark.parametrize(
+    ("policy", "model", "dialect", "names"),
+    [
+        (AUTO, "grok-4.7", "openai_chat", ["x-grok-conv-id"]),
+        (AUTO, "grok-4.7", "openai_responses", []),
+        (AUTO, "mistral-large-4", "openai_chat", []),
+        (NEITHER, "grok-4.7", "openai_chat", []),
+    ],
+)
+def test_in_chat_xai_is_told_the_conversation_by_a_header(
+    policy: Breakpoints, model: str, dialect: str, names: list[str]
+) -> None:
+    found = policy.headers(request(dialect=dialect), Lineage(TENANT), profile_for(PROFILES, model), ROOT)
+    assert [name for name, _ in found] == names
+
+
+def test_append_only_a_lineage_keeps_the_header_that_it_began_with() -> None:
+    told, known = request(asked(), called("o"), asked("next")), profile_for(PROFILES, "grok-4.7")
+    kept = Lineage(TENANT, last=Sent(0.0, 0, 0, key="hf-kept"))
+    assert AUTO.headers(told, kept, known, ROOT) == (("x-grok-conv-id", "hf-kept"),)
+    assert AUTO.headers(told, Lineage(TENANT), known, ROOT) == ()  # its past was sent before Holdfast saw it
 
 
 def test_what_the_client_sends_itself_stays() -> None:

@@ -18,9 +18,9 @@ from proxy.simulator.responses.reasoning import Shown, opened, show
 def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
     check_credential(call)
     counting = call.path.endswith("/input_tokens")
-    _check_fields(body, counting)
     model = body.need("model").text()
     profile = desk.profile_for(model)
+    _check_fields(body, counting, profile.provider)
     implicit, life = options(body, profile, LIVES)
     items = items_of(body, call, desk.memory)
     check_items(items, desk.memory)
@@ -57,9 +57,10 @@ def read(call: Call, body: Node, desk: Desk, name: str) -> Asked:
     )
 
 
-def _check_fields(body: Node, counting: bool) -> None:
-    body.only(COUNTED if counting else REQUEST)
-    body.need("model")
+def _check_fields(body: Node, counting: bool, provider: str) -> None:
+    """Compatible servers take fields of their own."""
+    if provider == "openai":
+        body.only(COUNTED if counting else REQUEST)
     body.shaped(REQUEST)
     check_temperature(body)
     choice = body.get("tool_choice")

@@ -10,7 +10,9 @@ from policies.core.usage import Usage
 from policies.mask import Mask
 from policies.policy import Policy
 from policies.stabilize import Stabilize
-from proxy.exchange import settle
+from proxy.exchange import passed, settle
+from proxy.headers import Pair
+from proxy.turns import carried
 from tests.proxy.driving import (
     ANTHROPIC,
     CHAT,
@@ -282,3 +284,23 @@ def test_a_salt_parts_tenants_on_an_engine_that_takes_one() -> None:
     one, two = (json.loads(run(salted.send(CHAT, body, key=tenant)).body) for tenant in (b"one", b"two"))
     assert one["cache_salt"] != two["cache_salt"]
     assert one | two == {**json.loads(body), "cache_salt": two["cache_salt"]}
+
+
+def test_a_lineage_keeps_the_header_by_which_xai_finds_its_server() -> None:
+    replica, turns = Replica(AUTO), turns_of(work(2))
+    told = [replica.turn(CHAT, turn, model="grok-4.7") for turn in turns]
+    ((name, value),) = {pair for prepared in told if prepared.plan for pair in prepared.plan.headers}
+    assert (name, value.startswith("hf-"), len(told)) == ("x-grok-conv-id", True, 3)
+    assert all(prepared.body is prepared.request.body for prepared in told)
+    later = replica.beside().turn(CHAT, [*turns[2], Answer("Done."), User("And now?")], model="grok-4.7")
+    assert later.plan and later.plan.headers == ((name, value),)
+    assert "applied=breakpoints:1" in headers(later)["x-holdfast-plan"]
+
+
+def test_a_header_that_the_client_sends_itself_stays() -> None:
+    prepared = Replica(AUTO).turn(CHAT, work(0), model="grok-4.7")
+    came: tuple[Pair, ...] = ((b"Authorization", b"Bearer k"),)
+    assert [name for name, _ in carried(prepared, came)] == [b"Authorization", b"x-grok-conv-id"]
+    own: tuple[Pair, ...] = ((b"X-Grok-Conv-Id", b"mine"),)
+    assert carried(prepared, own) == own
+    assert carried(passed(prepared.request, "fault"), came) == came
