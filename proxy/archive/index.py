@@ -56,6 +56,13 @@ def forget(connection: sqlite3.Connection, rows: Iterable[Row], seal: Seal) -> N
         connection.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", held)
 
 
+def clear(connection: sqlite3.Connection) -> None:
+    """An index of nothing gives its room back at once; one of something as it grows, when its parts are merged."""
+    with writing(connection):
+        if _has_index(connection) and not connection.execute("SELECT 1 FROM originals WHERE indexed = 1").fetchone():
+            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+
+
 def search(connection: sqlite3.Connection, whose: Whose, query: str, limit: int, seal: Seal) -> Found:
     words = wanted(query)
     if not words:

@@ -94,6 +94,7 @@ class SqliteArchive:
         dropped = await self._drop(now)
         await self._index()
         dropped += await self._drop(now)  # the index takes room too
+        await self.database.run(index.clear)
         await self.database.run(partial(prune_notes, now))
         await self.database.reclaim()
         return dropped

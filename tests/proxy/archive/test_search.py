@@ -173,6 +173,10 @@ def test_the_index_holds_no_text_and_is_small(tmp_path: Path) -> None:
         held = "SELECT sum(length(block)) FROM words_data"
         index = await archive.database.run(lambda c: c.execute(held).fetchone()[0])
         assert index < sum(map(len, texts)) / 8
+        await archive.prune(NOW + 10**9)
+        assert await archive.database.run(lambda c: c.execute(held).fetchone()[0]) < 100
+        await archive.put(ALICE, (CODE,), NOW)
+        assert len((await archive.search(ALICE, "getUserPage", 5)).hits) == 1
         await archive.close()
 
     asyncio.run(main())
