@@ -1,10 +1,16 @@
 """Replace an old observation by a short placeholder that says what it was and how to get it back.
 
-The placeholder depends on the block alone, so it is the same on every turn, after a restart and in
-a fork. Which moments are right is the planner's to say: this module proposes whatever is old enough.
+What is old: `keep_newest` newer observations make one old; half as many once the agent has taken something from it
+and has stopped (core/liveness.py), and where it is superseded or only answers a call that wrote. A failure stays as
+long as what nobody has taken from, whatever is made of it. Short lives do not only free more: they make an edit
+cheap, since little stands behind it that must be computed again.
+
+The placeholder depends on the block and its call alone, so it is the same on every turn, after a restart and in
+a fork. It names what a later step is most likely to ask for, the more the longer the original. Which moments
+are right is the planner's to say: this module proposes whatever is old enough.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -14,14 +20,35 @@ from policies.core.conversation import Block, Conversation
 from policies.core.edits import Edit, Placed, archive_id
 from policies.core.index import Force, Index, Observed, force_of
 from policies.core.lineage import Lineage
+from policies.core.liveness import Lives, lives
 
 PLACEHOLDER_TOKENS = 80
-"""What a placeholder is taken to cost. An upper estimate, also where a model counts a fifth more than o200k."""
+"""What a placeholder is taken to cost where nobody counts. An upper estimate, also where a model counts a fifth more
+than o200k."""
 
-NAMED_TOKENS = 22
+FIRST_TOKENS = 22
 """Of those, for the tool's name and the first line; they are cut to fit."""
 TOOL_TOKENS = 12
 """Of those, at most for the tool's name."""
+
+NAMED_SHARE = 0.12
+"""Of an observation's tokens, what may go into naming its values: 30 of 250."""
+NAMED_MOST = 600
+"""Tokens of names at most."""
+TOKEN = 3
+"""Characters of code in a token."""
+
+DONE = 0.5
+"""How long what is done with stays, in `keep_newest`."""
+
+
+class Reader(Struct, frozen=True):
+    """What a placeholder needs to know of texts, which no policy sees."""
+
+    count: Callable[[str], int]
+    """Tokens of a text."""
+    named: Callable[[Observed, int], tuple[str, ...]]
+    """The values of an observation that are most worth naming, in so many characters."""
 
 
 class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,16 +63,18 @@ class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
 class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the mask policy."""
 
-    keep_newest: int = 10
-    """Observations newer than an observation that keep it from being masked."""
+    keep_newest: int = 6
+    """Newer observations that make one old; half as many where the agent is done with it."""
     min_tokens: int = 200
     """Shorter observations are left alone."""
     keep_errors: bool = True
-    """Observations that report a failure are left alone."""
+    """Observations that report a failure stay as long as those that nobody has taken from."""
     exclude_tools: tuple[str, ...] = ()
     """Tools (shell patterns) whose observations are never masked."""
     when: Literal["pays", "always", "on_pressure", "never"] = "pays"
     """pays: at the moments that the planner finds. always: every turn. on_pressure: only near the limit."""
+    liveness: bool = True
+    """First what the agent is done with, last what it comes back to. false: by age alone, and failures never."""
 
     def propose(
         self,
@@ -53,46 +82,64 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         lineage: Lineage,
         settings_for: Callable[[str], "Mask"] | None = None,
         index: Index | None = None,
+        reader: Reader | None = None,
     ) -> tuple[Placed, ...]:
         """Every observation that may be masked and is not yet, oldest first.
 
         `settings_for`: the settings of a tool by its name, where tools differ. `index`: of the
-        conversation's messages, where one is at hand.
+        conversation's messages, where one is at hand. Without a `reader` no value is named.
         """
         if self.when == "never":
             return ()
         index = index or Index().extended(conversation.messages)
         force = lineage.force or force_of(lineage.placed)
         waiting = {(placed.message, placed.block): placed for placed in lineage.waiting}
-        total = len(index.observations)
-        return tuple(
-            _again(waiting, one) or Placed(_edit(lineage.tenant, one, force), one.message, one.block.index)
-            for order, one in enumerate(index.observations)
-            if _standing(one, force) > PLACEHOLDER_TOKENS
-            and (one.message, one.block.index) not in force.blocks
-            and (settings_for(one.tool) if settings_for else self)._allows(one, total - order - 1)
+        known, needed = lives(index), _needed(lineage, force)
+        made = (
+            _again(waiting, one) or _placed(lineage.tenant, one, force, reader)
+            for place, one in enumerate(index.observations)
+            if (one.message, one.block.index) not in force.blocks
+            and (settings_for(one.tool) if settings_for else self)._allows(one, place, known)
+            and not self._needs(one, lineage.tenant, needed, known)
         )
+        return tuple(placed for placed in made if placed.edit.removes > 0)
 
-    def _allows(self, one: Observed, newer: int) -> bool:
+    def _allows(self, one: Observed, place: int, known: Lives) -> bool:
         block = one.block
         return (
-            newer >= self.keep_newest
-            and block.editable
+            block.editable
             and block.tokens >= self.min_tokens
             and self.when != "never"
-            and not (self.keep_errors and block.failed)
+            and self._is_old(one, place, known)
             and not any(fnmatchcase(one.tool, pattern) for pattern in self.exclude_tools)
         )
 
+    def _is_old(self, one: Observed, place: int, known: Lives) -> bool:
+        age, fails = known.age(place), one.block.failed and self.keep_errors
+        if not self.liveness:
+            return age >= self.keep_newest and not fails
+        if fails:
+            return age >= self.keep_newest
+        if one.act is not None and one.act.writes:
+            return age >= DONE * self.keep_newest
+        done = place in known.used or place in known.stale
+        return known.idle(place) >= self.keep_newest * (DONE if done else 1)
 
-def placeholder(block: Block, identity: str) -> str:
+    def _needs(self, one: Observed, tenant: bytes, needed: Mapping[str, int], known: Lives) -> bool:
+        """Whether a text that is not old yet points to this one."""
+        message = needed.get(archive_id(tenant, one.block.content)) if needed else None
+        return message is not None and known.since(message) <= self.keep_newest
+
+
+def placeholder(block: Block, identity: str, tool: str = "", names: Sequence[str] = ()) -> str:
     """What stands in an observation's place, worded like the elisions that agents know."""
-    tool, left = _cut(block.tool, TOOL_TOKENS * 10)
-    line, _ = _cut(block.first_line[:60], NAMED_TOKENS * 10 - TOOL_TOKENS * 10 + left)
+    tool, left = _cut(tool or block.tool, TOOL_TOKENS * 10)
+    line, _ = _cut(block.first_line[:60], FIRST_TOKENS * 10 - TOOL_TOKENS * 10 + left)
     what = f"{tool} output, " if tool else ""
     began = f' beginning "{line}"' if line else ""
+    named = f"; names {', '.join(names)}" if names else ""
     return (
-        f"[previous {block.lines} lines elided: {what}{block.tokens} tokens{began}; "
+        f"[previous {block.lines} lines elided: {what}{block.tokens} tokens{began}{named}; "
         f"to read them: holdfast archive get {identity}]"
     )
 
@@ -107,6 +154,15 @@ def _cut(text: str, left: int) -> tuple[str, int]:
     return text, left
 
 
+def _needed(lineage: Lineage, force: Force) -> dict[str, int]:
+    """The originals that a text in force points to, by archive id, and the last message that does."""
+    return {
+        placed.edit.needs: placed.message
+        for placed in lineage.placed
+        if placed.edit.needs and (placed.message, placed.block) not in force.blocks
+    }
+
+
 def _again(waiting: Mapping[tuple[int, int], Placed], one: Observed) -> Placed | None:
     """What was proposed for this block the turn before."""
     before = waiting.get((one.message, one.block.index))
@@ -118,7 +174,14 @@ def _standing(one: Observed, force: Force) -> int:
     return one.block.tokens - force.shaped.get((one.message, one.block.index), 0)
 
 
-def _edit(tenant: bytes, one: Observed, force: Force) -> Edit:
+def _placed(tenant: bytes, one: Observed, force: Force, reader: Reader | None) -> Placed:
     identity = archive_id(tenant, one.block.content)
-    removes = _standing(one, force) - PLACEHOLDER_TOKENS
-    return Edit("mask", one.anchor, placeholder(one.block, identity), removes, identity)
+    names = reader.named(one, _room(one.block)) if reader else ()
+    text = placeholder(one.block, identity, one.tool, names)
+    removes = _standing(one, force) - (reader.count(text) if reader else PLACEHOLDER_TOKENS)
+    return Placed(Edit("mask", one.anchor, text, removes, identity), one.message, one.block.index)
+
+
+def _room(block: Block) -> int:
+    """Characters for the names of a block's values."""
+    return TOKEN * int(min(NAMED_SHARE * block.tokens, NAMED_MOST))

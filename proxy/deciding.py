@@ -30,6 +30,7 @@ from policies.policy import Policy
 from policies.routes import mask_for
 from proxy.archive import Archive
 from proxy.comparing import Asked
+from proxy.describing import reader
 from proxy.dialects import Count
 from proxy.diverging import breaks, said
 from proxy.errors import StoreError
@@ -134,9 +135,14 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     proposals: Sequence[Placed] = ()
     first: tuple[Placed, ...] = ()
     if new and case.mode != "off" and case.place.retry is None:
-        first = in_folder(fresh(_opening(case)), case.rooms.archive.folder)
+        opening = _opening(case)
+        first = in_folder(fresh(opening), case.rooms.archive.folder)
         proposals = case.policy.mask.propose(
-            case.seen.conversation, with_fresh(case.lineage, first), _by_tool(case.policy), case.seen.trail.index
+            case.seen.conversation,
+            with_fresh(case.lineage, first),
+            _by_tool(case.policy),
+            case.seen.trail.index,
+            reader(opening),
         )
         proposals = in_folder(proposals, case.rooms.archive.folder)
     mark = new and case.mode != "off" and case.policy.breakpoints.auto

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from policies.core.conversation import Act, Conversation, Role
-from policies.core.index import Force, Index, Observed
+from policies.core.index import SMALL, Force, Index, Observed
 from policies.core.lineage import Lineage
 
 Sign = Literal["poisoning", "distraction", "confusion", "clash"]
@@ -27,8 +27,6 @@ Form = Literal[
     "same_call",
 ]
 
-SMALL = 200
-"""Tokens below which an observation is not worth a word; the mask policy leaves such ones alone as well."""
 FULL = 0.8
 """Share of the effective limit at which a context counts as full: there compaction is due (design.md, section 7)."""
 HALF = 0.5
@@ -207,20 +205,4 @@ def _superseded(frame: Frame, one: Observed, act: Act) -> Iterator[Observed]:
         yield from islice(frame.index.alike(one, ("call", act.identity)), 1)
     elif not one.block.failed and (act.writes or frame.shows(one)):
         for path in act.files:
-            yield from _read_before(frame.index, one, act, path)
-
-
-def _read_before(index: Index, one: Observed, act: Act, path: str) -> Iterator[Observed]:
-    """What was read of a file since it was last written or read as a whole: all before that was superseded then."""
-    again: set[bytes] = set()
-    for each in index.alike(one, ("file", path)):
-        if each.act is None or each.block.failed:
-            continue
-        if each.act.writes:
-            return
-        covered = act.writes or act.whole or each.act.identity == act.identity
-        if covered and each.act.identity not in again:
-            yield each
-        if each.act.whole:
-            return
-        again.add(each.act.identity)
+            yield from (frame.index.observations[place] for place in frame.index.read_before(one, act, path))

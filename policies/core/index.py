@@ -6,15 +6,22 @@ Rules of this room: derived from the messages alone. An index is extended, never
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from policies.core.conversation import Act, Block, BlockHash, Kind, Message
+from policies.core.conversation import Act, Block, BlockHash, Kind, Message, Role
 from policies.core.edits import Anchor, Placed
 
 Key = tuple[str, bytes | str]
 """What observations may have in common: ("call", what it asks), ("text", what it says), ("file", its path)."""
+
+
+REACH = 200
+"""Observations among which what an answer takes a value from is looked for, the newest first."""
+SMALL = 200
+"""Tokens below which an observation is not worth a word; the mask policy leaves such ones alone as well."""
 
 
 class Observed(Struct, frozen=True):
@@ -51,6 +58,10 @@ class Index(Struct, frozen=True):
     """Calls, by their ids."""
     newest: dict[Key, int] = {}
     """The place of the newest observation that has a key."""
+    uses: tuple[tuple[int, int], ...] = ()
+    """An answer of the agent's, and the place of an observation that it takes a value from; in order."""
+    stale: tuple[tuple[int, int], ...] = ()
+    """A message, and the place of an observation that one in it supersedes; in order."""
 
     def extended(self, messages: Sequence[Message]) -> "Index":
         """With these messages behind those that are in it."""
@@ -62,7 +73,7 @@ class Index(Struct, frozen=True):
         long = {end for number, message in numbered for end in _ends(number, message, long=True)}
         calls, newest = dict(self.calls), dict(self.newest)
         bound = [number for number, message in numbered if any(block.bound for block in message.blocks)]
-        return Index(
+        found = Index(
             (*self.tokens, *accumulate((m.tokens for m in messages[1:]), initial=self.tokens[-1] + messages[0].tokens)),
             (*self.observations, *self._observed(numbered, calls, newest)),
             (*self.ends, *sorted(ends - set(self.ends))),
@@ -72,14 +83,75 @@ class Index(Struct, frozen=True):
             calls,
             newest,
         )
+        return replace(
+            found,
+            uses=(*self.uses, *found._used(numbered)),
+            stale=(*self.stale, *found._outdated(len(self.observations))),
+        )
 
     def alike(self, one: Observed, key: Key) -> Iterator[Observed]:
         """The observations before this one that have the same key, newest first."""
+        for place in self._places(one, key):
+            yield self.observations[place]
+
+    def read_before(self, one: Observed, act: Act, path: str) -> Iterator[int]:
+        """The places of what was read of a file that the call behind this observation reads again or writes.
+
+        As far as it was written or read as a whole before: all behind that was superseded then.
+        """
+        again: set[bytes] = set()
+        for place in self._places(one, ("file", path)):
+            each = self.observations[place]
+            if each.act is None or each.block.failed:
+                continue
+            if each.act.writes:
+                return
+            covered = act.writes or act.whole or each.act.identity == act.identity
+            if covered and each.act.identity not in again:
+                yield place
+            if each.act.whole:
+                return
+            again.add(each.act.identity)
+
+    def _places(self, one: Observed, key: Key) -> Iterator[int]:
         place = dict(one.links).get(key, -1)
         while place >= 0:
-            one = self.observations[place]
-            yield one
-            place = dict(one.links)[key]
+            yield place
+            place = dict(self.observations[place].links)[key]
+
+    def _used(self, numbered: Sequence[tuple[int, Message]]) -> Iterator[tuple[int, int]]:
+        """Of each value that an answer holds, the newest observation that holds it."""
+        for number, message in numbered:
+            if message.role is not Role.ASSISTANT:
+                continue
+            wanted = frozenset[int]().union(*(block.values for block in message.blocks))
+            upto = bisect_left(self.observations, number, key=lambda one: one.message)
+            for place in range(upto - 1, max(upto - REACH, 0) - 1, -1):
+                held = self.observations[place].block.values
+                if not wanted.isdisjoint(held):
+                    wanted -= held
+                    yield number, place
+
+    def _outdated(self, first: int) -> Iterator[tuple[int, int]]:
+        """What the observations from `first` on supersede."""
+        for one in self.observations[first:]:
+            if not one.block.failed:
+                yield from ((one.message, place) for place in dict.fromkeys(self._before(one)))
+
+    def _before(self, one: Observed) -> Iterator[int]:
+        """What says the same, answered the same call, or was read of the same file.
+
+        A small answer says nothing anew of a file (Claude Code's "unchanged since last read").
+        """
+        large = one.block.tokens >= SMALL
+        yield from islice(self._places(one, ("text", one.block.said)), 1 if large else 0)
+        if one.act is None:
+            return
+        if not one.act.files:
+            yield from islice(self._places(one, ("call", one.act.identity)), 1)
+        elif one.act.writes or large:
+            for path in one.act.files:
+                yield from self.read_before(one, one.act, path)
 
     def shortened(self, kept: Sequence[Message], gone: Sequence[Message]) -> "Index":
         """Without the messages at the end that are `gone`; `kept` are those before them."""
@@ -101,6 +173,8 @@ class Index(Struct, frozen=True):
             bound,
             self.calls,
             newest,
+            tuple(each for each in self.uses if each[0] < count),
+            tuple(each for each in self.stale if each[0] < count),
         )
 
     def _observed(

@@ -70,7 +70,7 @@ HORIZON_FLOOR = 10
 """Further turns expected of a run that has just begun."""
 HORIZON_SHARE = 1 / 3
 """Further turns expected for each turn that a run has lasted."""
-WORST_CASE = 0.09
+WORST_CASE = 0.02
 """Share by which edits, and likewise added markers, may make a session dearer: BOUND and STAKE above."""
 BATCHES = 8
 """How many batches are compared; the whole is nearly always the best, and comparing more costs time."""

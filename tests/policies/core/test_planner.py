@@ -73,7 +73,7 @@ def verdicts(decided: Plan) -> list[tuple[str, str]]:
 
 
 def test_the_figures_of_the_rule() -> None:
-    assert (RENT_SHARE, HORIZON_FLOOR, HORIZON_SHARE, WORST_CASE, PRESSURE) == (1 / 3, 10, 1 / 3, 0.09, 0.80)
+    assert (RENT_SHARE, HORIZON_FLOOR, HORIZON_SHARE, WORST_CASE, PRESSURE) == (1 / 3, 10, 1 / 3, 0.02, 0.80)
     assert [horizon(turns) for turns in (0, 3, 30)] == [10, 11, 20]
 
 
@@ -96,20 +96,20 @@ def test_rent_and_horizon_defer_each_by_itself(rent: int, turns: int, verdict: t
     assert verdicts(plan(SMALL, ledger=waited(SMALL, rent), turn=turns)) == [verdict]
 
 
-# BOUND: 900 + 1615 = 2515 with the edit. 2515 + A + O <= 1.09 (900 + B + O).
+# BOUND: 900 + 1615 = 2515 with the edit. 2515 + A + O <= 1.02 (900 + B + O).
 
 
 @pytest.mark.parametrize(
     ("ledger", "verdict"),
     [
         (Ledger(), ("deferred", "bound")),
-        (Ledger(17044e-6, 17044e-6), ("deferred", "bound")),
-        (Ledger(17045e-6, 17045e-6), ("applied", "pays")),
-        (Ledger(output_usd=17044e-6), ("deferred", "bound")),
-        (Ledger(output_usd=17045e-6), ("applied", "pays")),
-        (Ledger(direct_usd=1407e-6), ("deferred", "bound")),
-        (Ledger(direct_usd=1408e-6), ("applied", "pays")),
-        (Ledger(direct_usd=1.0, actual_usd=1.09 - 0.0015), ("deferred", "bound")),
+        (Ledger(79849e-6, 79849e-6), ("deferred", "bound")),
+        (Ledger(79850e-6, 79850e-6), ("applied", "pays")),
+        (Ledger(output_usd=79849e-6), ("deferred", "bound")),
+        (Ledger(output_usd=79850e-6), ("applied", "pays")),
+        (Ledger(direct_usd=1565e-6), ("deferred", "bound")),
+        (Ledger(direct_usd=1566e-6), ("applied", "pays")),
+        (Ledger(direct_usd=1.0, actual_usd=1.02 - 0.0015), ("deferred", "bound")),
         (Ledger(1.0, 0.01, markers_usd=-0.99), ("deferred", "bound")),  # what markers saved is not the edits' to spend
         (Ledger(1.0, 0.01, markers_usd=-0.98), ("applied", "pays")),
     ],

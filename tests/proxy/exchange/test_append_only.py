@@ -40,8 +40,8 @@ from tests.proxy.driving import (
 )
 
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
-KEEN = Policy(name="keen", mask=Mask(keep_newest=2, min_tokens=61))
-POLICIES = st.sampled_from([EAGER, KEEN, Policy(name="errors too", mask=Mask(1, 61, keep_errors=False))])
+KEEN = Policy(name="keen", mask=Mask(keep_newest=2, min_tokens=61, liveness=False))
+POLICIES = st.sampled_from([EAGER, KEEN, Policy(name="errors too", mask=Mask(1, 61, keep_errors=False, liveness=False))])
 
 sizes = st.sampled_from(["small", "large", "huge", "error", "same"])
 turns = st.tuples(st.lists(sizes, min_size=1, max_size=3), st.booleans(), st.sampled_from([10.0, 10.0, 10.0, 7200.0]))
@@ -229,7 +229,7 @@ def test_processes_on_the_same_files_take_turns(wire: Wire) -> None:
     in_files(scenario)
 
 
-LATE = Policy(name="late", mask=Mask(keep_newest=0, min_tokens=61, when="always"))
+LATE = Policy(name="late", mask=Mask(keep_newest=0, min_tokens=61, when="always", liveness=False))
 
 
 def racers(wire: Wire, *policies: Policy) -> list[Replica]:

@@ -208,7 +208,7 @@ def test_a_parallel_message_is_made_anew_when_another_of_its_answers_is_masked(w
     replica.turn(wire, turns[0])
     first = [replica.turn(wire, turn) for turn in turns[1:3]][-1]
     assert ["elided" in text for text in texts(wire, first.body)] == [True, False, False]
-    replica.policy = Policy(name="all", mask=type(EAGER.mask)(1, 61, keep_errors=False, when="always"))
+    replica.policy = Policy(name="all", mask=type(EAGER.mask)(1, 61, keep_errors=False, when="always", liveness=False))
     second = replica.turn(wire, turns[3])
     assert ["elided" in text for text in texts(wire, second.body)] == [True, True, True, False]
     assert texts(wire, second.body)[0] == texts(wire, first.body)[0]
