@@ -16,8 +16,8 @@ from proxy.errors import AskedError
 from proxy.recall.choosing import Asked
 from proxy.recall.library import Library, Reader, Recalled
 
-MAX_CHARACTERS = 60_000
-"""Of an answer: some 15,000 tokens. Claude Code, for one, refuses a result of more than 25,000."""
+MAX_CHARACTERS = 32_000
+"""Of an answer: some 8,000 tokens. Claude Code warns of more than 10,000 (MAX_MCP_OUTPUT_TOKENS bounds them)."""
 HITS = 10
 
 T = TypeVar("T")

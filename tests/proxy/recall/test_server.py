@@ -10,7 +10,10 @@ import pytest
 from mcp.server.lowlevel import Server
 
 from proxy.admin import AdminApp
-from proxy.errors import ConfigError
+from proxy.archive import Found, Whose
+from proxy.archive.memory import MemoryArchive
+from proxy.cli import main
+from proxy.errors import ConfigError, StoreError
 from proxy.recall.library import tenant_name
 from proxy.recall.server import Door, make_server
 from tests.proxy.recall.shelf import ALICE, BOB, Shelf
@@ -92,3 +95,23 @@ async def test_a_stream_of_its_own_is_refused_since_the_server_never_speaks_firs
         for method in ("GET", "DELETE"):
             answer = await client.request(method, "/mcp")
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+class Broken(MemoryArchive):
+    async def search(self, whose: Whose, text: str, limit: int) -> Found:
+        raise StoreError("/home/me/state.archive.db: the disk is gone")
+
+
+@scenario
+async def test_a_fault_of_the_archive_is_an_answer_that_tells_an_agent_nothing_of_the_machine() -> None:
+    door = Door(lambda: make_server(Shelf(Broken()).library))
+    serving = asyncio.get_running_loop().create_task(door.serve())
+    result = (await posted(door, {}, calling("search", text="x"))).json()["result"]
+    assert result["isError"] and result["content"][0]["text"] == "the archive cannot be read at the moment"
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+def test_a_store_in_memory_has_nothing_for_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mcp"], {"HOLDFAST_STORE": "memory:"}) == 2
+    assert "connect to /mcp of the admin port" in capsys.readouterr().err
