@@ -229,7 +229,7 @@ async def _recall(seen: Seen, known: int, tenant: bytes, memo: Memo, store: Stor
         if not records:
             return
         head = head_key(seen.conversation.head)
-        record = next((r for r in records if (r.model, *r.head) == head), records[0])
+        record = next((r for r in records if (r.model, *(r.sent_head or r.head)) == head), records[0])
         tip = await store.tip(tenant, record.root) or record
         chain = await store.chain(tenant, tip.key)
         known = any(link.key == record.key for link in chain)

@@ -87,7 +87,7 @@ class Turn:
     @property
     def head(self) -> HeadKey:
         """What its request shares a cache by."""
-        return (self.record.model, *self.record.head)
+        return (self.record.model, *(self.record.sent_head or self.record.head))
 
     @property
     def edits(self) -> list[Edit]:

@@ -17,7 +17,7 @@ Tool = tuple[str, object]
 """A tool's name and its definition in canonical form."""
 
 COMPARED = 1_000
-"""Words of each side that are compared word by word; of longer parts all is taken as changed."""
+"""Words, or lines, of each side that are compared one by one; of longer parts all is taken as changed."""
 NEAR = 2
 """Words between two changes that are taken as one."""
 AROUND = 24
@@ -117,12 +117,15 @@ def reworded_system(before: Sequence[object], after: Sequence[object]) -> tuple[
 
 
 def spans(text: Rewording) -> tuple[Span, ...]:
-    """What reads otherwise, in order."""
-    words = _WORD.findall(text.before), _WORD.findall(text.after)
-    starts = tuple(_starts(side) for side in words)
-    return tuple(
-        _span(text, (starts[0][a], starts[0][b]), (starts[1][c], starts[1][d])) for a, b, c, d in _changes(*words)
-    )
+    """What reads otherwise, in order: by lines first, so that one at either end of a long text are two."""
+    lines = text.before.splitlines(keepends=True), text.after.splitlines(keepends=True)
+    starts = _starts(lines[0]), _starts(lines[1])
+    found: list[Span] = []
+    for a, b, c, d in _changes(*lines, near=0):
+        words = [_WORD.findall("".join(side)) for side in (lines[0][a:b], lines[1][c:d])]
+        old, new = _starts(words[0], starts[0][a]), _starts(words[1], starts[1][c])
+        found += (_span(text, (old[p], old[q]), (new[r], new[s])) for p, q, r, s in _changes(*words, near=NEAR))
+    return tuple(found)
 
 
 _Text = tuple[tuple[str, ...], str, str]
@@ -155,16 +158,16 @@ def _place(name: str, path: Sequence[str]) -> str:
     return f'the description of {f"`{inside}` in " if inside else ""}tool "{name}"'
 
 
-def _starts(words: Sequence[str]) -> list[int]:
-    """Where each word begins, and where the last one ends."""
-    starts = [0]
+def _starts(words: Sequence[str], first: int = 0) -> list[int]:
+    """Where each word, or line, begins, and where the last one ends."""
+    starts = [first]
     for word in words:
         starts.append(starts[-1] + len(word))
     return starts
 
 
-def _changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """Ranges of words of both sides that differ."""
+def _changes(before: Sequence[str], after: Sequence[str], near: int) -> list[tuple[int, int, int, int]]:
+    """Ranges of words, or lines, of both sides that differ; those with at most `near` between them are one."""
     shorter = min(len(before), len(after))
     first = next((i for i in range(shorter) if before[i] != after[i]), shorter)
     last = next((i for i in range(shorter - first) if before[-1 - i] != after[-1 - i]), shorter - first)
@@ -176,8 +179,8 @@ def _changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
     for way, *places in match.get_opcodes():
         a, b, c, d = (first + place for place in places)
         if way != "equal":
-            near = bool(found) and a - found[-1][1] <= NEAR
-            found[-1:] = [(found[-1][0], b, found[-1][2], d)] if near else [*found[-1:], (a, b, c, d)]
+            joins = bool(found) and a - found[-1][1] <= near
+            found[-1:] = [(found[-1][0], b, found[-1][2], d)] if joins else [*found[-1:], (a, b, c, d)]
     return found
 
 
