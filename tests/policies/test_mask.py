@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from policies.core.conversation import Conversation, Message, Role
-from policies.core.edits import Anchor, Placed, archive_id
-from policies.core.index import Index, force_of
+from policies.core.conversation import Act, Conversation, Kind, Message, Role
+from policies.core.edits import Anchor, Edit, Placed, archive_id
+from policies.core.index import Index, Observed, force_of
 from policies.core.lineage import Lineage
-from policies.mask import PLACEHOLDER_TOKENS, Mask, MaskForTool, placeholder
+from policies.mask import NAMED_MOST, NAMED_SHARE, PLACEHOLDER_TOKENS, TOKEN, Mask, MaskForTool, Reader, placeholder
 from policies.policy import ForTool, Policy
 from policies.routes import mask_for
 from proxy.profiles import load_profiles, profile_for
@@ -19,6 +20,7 @@ from proxy.tokens import Count, Counters
 from tests.policies.building import (
     TENANT,
     asked,
+    block,
     block_hash,
     called,
     conversation,
@@ -54,6 +56,17 @@ def test_an_observation_that_may_not_be_masked_is_among_the_newest_all_the_same(
     assert proposed(Mask(keep_newest=2), whole) == [2]
 
 
+def test_what_a_newer_one_points_to_is_as_new_as_that() -> None:
+    whole = session(1000, 1000, 1000, 1000)
+    first, *_, last = Index().extended(whole.messages).observations
+    needs = archive_id(TENANT, first.block.content)
+    pointer = Edit("shape", last.anchor, "[same output as above]", 950, "hf-a", needs=needs)
+    lineage = Lineage(TENANT, placed=(Placed(pointer, last.message, 0),))
+    assert proposed(Mask(keep_newest=1), whole) == [2, 4, 6]
+    assert proposed(Mask(keep_newest=1), whole, lineage) == [4, 6], "the pointer itself is too short"
+    assert proposed(Mask(keep_newest=0), whole, lineage) == [2, 4, 6], "and goes when the pointer would"
+
+
 @pytest.mark.parametrize(("tokens", "found"), [(199, []), (200, [2]), (201, [2])])
 def test_shorter_ones_than_the_minimum_are_left_alone(tokens: int, found: list[int]) -> None:
     assert proposed(Mask(keep_newest=0), session(tokens)) == found
@@ -69,9 +82,87 @@ def test_what_an_edit_removes_is_the_observation_less_its_placeholder() -> None:
     assert placed.edit.removes == 1000 - PLACEHOLDER_TOKENS
 
 
-def test_reports_of_failures_stay_unless_the_policy_lets_them_go() -> None:
-    assert proposed(ALL, one(failed=True)) == []
-    assert proposed(Mask(keep_newest=0, keep_errors=False), one(failed=True)) == [2]
+def test_by_age_alone_reports_of_failures_stay_for_ever_unless_the_policy_lets_them_go() -> None:
+    mask = Mask(keep_newest=0, liveness=False)
+    assert proposed(mask, one(failed=True)) == []
+    assert proposed(replace(mask, keep_errors=False), one(failed=True)) == [2]
+
+
+def later(count: int) -> tuple[Message, ...]:
+    """So many observations too small to be masked."""
+    return steps(*[10] * count, first=50)
+
+
+def said(*values: int) -> Message:
+    return message(Role.ASSISTANT, block(Kind.TEXT, f"says {values}", values=frozenset(values)))
+
+
+SHOWN = observed("a", values=frozenset({1}))
+RUN, WRITE = Act(b"run"), Act(b"write", ("f",), writes=True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "stays"),
+    [
+        ((SHOWN,), 6),
+        ((SHOWN, said(2)), 6),
+        ((SHOWN, said(1)), 3),
+        ((called("a", act=RUN), observed("a"), called("b", act=RUN), observed("b", 100)), 3),
+        ((called("a", act=WRITE), observed("a")), 3),
+        ((observed("a", failed=True, values=frozenset({1})), said(1)), 6),
+    ],
+    ids=["unused", "not taken from", "taken from", "superseded", "answers a write", "failure"],
+)
+def test_half_as_long_stays_what_the_agent_is_done_with(messages: tuple[Message, ...], stays: int) -> None:
+    more = sum(part.role is Role.TOOL for part in messages) - 1
+    found = [count + more for count in range(9) if proposed(Mask(), conversation(*messages, *later(count)))]
+    assert found[0] == stays
+
+
+def test_what_is_taken_from_again_is_no_longer_proposed() -> None:
+    whole = conversation(SHOWN, said(1), *later(3))
+    waiting = Mask().propose(whole, Lineage(TENANT))
+    assert [placed.message for placed in waiting] == [0]
+    assert proposed(Mask(), conversation(*whole.messages, said(1)), Lineage(TENANT, waiting=waiting)) == []
+
+
+def test_by_age_alone_use_does_not_count() -> None:
+    whole = conversation(SHOWN, *later(9), said(1))
+    assert proposed(Mask(liveness=False), whole) == [0]
+    assert proposed(Mask(liveness=False, keep_newest=10), whole) == []
+    assert proposed(Mask(), whole) == []
+
+
+def test_what_a_text_that_still_stands_points_to_is_as_new_as_that_text() -> None:
+    whole = conversation(observed("a"), *later(6), observed("b"), *later(5))
+    identity = archive_id(TENANT, observation("a").content)
+    pointer = Placed(Edit("shape", Anchor(block_hash("b")), "as before", 900, needs=identity), 13, 0)
+    assert proposed(Mask(), whole) == [0]
+    assert proposed(Mask(), whole, Lineage(TENANT, placed=(pointer,))) == []
+    longer = conversation(*whole.messages, called("z"), observed("z", 10))
+    assert proposed(Mask(), longer, Lineage(TENANT, placed=(pointer,))) == [0, 13]
+    gone = Placed(Edit("mask", Anchor(block_hash("b")), "elided", 50), 13, 0)
+    assert proposed(Mask(), whole, Lineage(TENANT, placed=(pointer, gone))) == [0]
+
+
+def test_a_placeholder_names_values_and_is_counted_as_it_is() -> None:
+    asked_for: list[int] = []
+
+    def named(one: Observed, room: int) -> tuple[str, ...]:
+        asked_for.append(room)
+        return ("app.load", "Table")
+
+    (placed,) = ALL.propose(session(1000), Lineage(TENANT), reader=Reader(len, named))
+    assert "; names app.load, Table; to read them:" in placed.edit.text
+    assert placed.edit.removes == 1000 - len(placed.edit.text)
+    ALL.propose(session(100_000), Lineage(TENANT), reader=Reader(len, named))
+    assert asked_for == [TOKEN * int(NAMED_SHARE * 1000), TOKEN * NAMED_MOST]
+
+
+def test_what_its_placeholder_would_not_make_smaller_is_not_proposed() -> None:
+    reader = Reader(lambda text: 300, lambda one, room: ())
+    assert proposed(ALL, session(300), reader=reader) == []
+    assert proposed(ALL, session(301), reader=reader) == [2]
 
 
 def test_what_cannot_be_replaced_by_text_is_never_proposed() -> None:

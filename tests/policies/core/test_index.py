@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from policies.core.conversation import Act, Kind, Message, Role
 from policies.core.edits import Anchor, anchored
-from policies.core.index import Force, Index, force_of
+from policies.core.index import REACH, Force, Index, force_of
 from tests.policies.building import (
     asked,
     block,
@@ -23,6 +23,8 @@ from tests.policies.building import (
 )
 
 IDS = st.sampled_from(["", "c", "d"])
+VALUES = st.frozensets(st.integers(0, 4), max_size=3)
+WRITES = Act(b"w", ("f",), writes=True)
 MESSAGES = st.lists(
     st.builds(
         lambda role, blocks: message(role, *blocks),
@@ -30,7 +32,12 @@ MESSAGES = st.lists(
         st.lists(
             st.one_of(
                 st.builds(
-                    observation, st.sampled_from("ab"), st.integers(1, 99), call_id=st.sampled_from(["", "c", "d"])
+                    observation,
+                    st.sampled_from("ab"),
+                    st.sampled_from([1, 99, 200]),
+                    call_id=st.sampled_from(["", "c", "d"]),
+                    values=VALUES,
+                    failed=st.booleans(),
                 ),
                 st.builds(
                     block,
@@ -40,8 +47,9 @@ MESSAGES = st.lists(
                     marked=st.booleans(),
                     bound=st.booleans(),
                     call_id=IDS,
+                    values=VALUES,
                     tool=st.sampled_from(["", "bash"]),
-                    act=st.sampled_from([None, Act(b"x"), Act(b"y", ("f",)), Act(b"z", ("f", "f", "g"))]),
+                    act=st.sampled_from([None, Act(b"x"), Act(b"y", ("f",)), Act(b"z", ("f", "f", "g")), WRITES]),
                 ),
             ),
             max_size=3,
@@ -180,3 +188,69 @@ def test_an_observation_is_found_by_its_call_its_text_and_each_file_once() -> No
         called("a", act=Act(b"x", ("f", "f"))), observed("a"), observed("b", said=b""), observed("c", editable=False)
     )
     assert [[kind for (kind, _), _ in one.links] for one in known.observations] == [["text", "call", "file"], [], []]
+
+
+def said(*values: int) -> Message:
+    return message(Role.ASSISTANT, block(Kind.TEXT, f"says {values}", values=frozenset(values)))
+
+
+def shown(name: str, *values: int, tokens: int = 300) -> Message:
+    return observed(name, tokens, values=frozenset(values))
+
+
+def test_an_answer_takes_a_value_from_the_newest_observation_that_holds_it() -> None:
+    whole = [shown("a", 1, 2), shown("b", 2, 3), said(2), shown("c", 2), said(1, 3), said(9)]
+    assert index(*whole).uses == ((2, 1), (4, 1), (4, 0))
+
+
+def test_what_a_user_says_takes_nothing() -> None:
+    assert index(shown("a", 1), message(Role.USER, block(Kind.TEXT, "t", values=frozenset({1})))).uses == ()
+
+
+def test_of_a_long_past_only_the_newest_observations_are_looked_at() -> None:
+    many = [shown(f"o{n}") for n in range(REACH - 1)]
+    assert index(shown("a", 1), *many, said(1)).uses == ((REACH, 0),)
+    assert index(shown("a", 1), shown("b"), *many, said(1)).uses == ()
+
+
+def acted(name: str, act: Act, tokens: int = 300, **fields: object) -> list[Message]:
+    return [called(name, act=act), observed(name, tokens, **fields)]
+
+
+READ, PART, OTHER = Act(b"r", ("f",), whole=True), Act(b"p", ("f",)), Act(b"q", ("f",))
+WRITE, RUN = Act(b"e", ("f",), writes=True), Act(b"c")
+
+
+@pytest.mark.parametrize(
+    ("acts", "stale"),
+    [
+        ([RUN, RUN, RUN], [0, 1]),
+        ([RUN, Act(b"d")], []),
+        ([READ, WRITE], [0]),
+        ([PART, OTHER, READ], [0, 1]),
+        ([PART, OTHER], []),
+        ([PART, OTHER, PART], [0]),
+        ([READ, WRITE, WRITE], [0]),
+        ([READ, READ, READ], [0, 1]),
+        ([PART, PART, WRITE], [0, 1]),
+        ([WRITE, READ], []),
+    ],
+)
+def test_what_is_asked_again_or_written_since_is_superseded(acts: list[Act], stale: list[int]) -> None:
+    whole = [message for n, act in enumerate(acts) for message in acted(f"o{n}", act)]
+    assert sorted(place for _, place in index(*whole).stale) == stale
+
+
+def test_the_same_said_again_supersedes_what_said_it_first() -> None:
+    assert index(observed("a", 300), observed("a", 300)).stale == ((1, 0),)
+    assert index(observed("a", 199), observed("a", 199)).stale == ()
+
+
+def test_a_failure_supersedes_nothing_and_is_read_past() -> None:
+    assert index(*acted("a", READ), *acted("b", WRITE, failed=True)).stale == ()
+    found = index(*acted("a", READ), *acted("b", READ, failed=True), *acted("c", WRITE)).stale
+    assert [place for _, place in found] == [0]
+
+
+def test_a_small_answer_to_a_read_shows_no_file() -> None:
+    assert index(*acted("a", READ), *acted("b", READ, tokens=30)).stale == ()
