@@ -2,14 +2,16 @@
 an index."""
 
 import asyncio
+import random
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from proxy.archive import About, Archive, Found
+from proxy.archive import About, Archive, Found, index
 from proxy.archive.memory import MemoryArchive
 from proxy.archive.seal import Seal
 from proxy.archive.sqlite import SqliteArchive, open_sqlite_archive
@@ -197,3 +199,42 @@ def test_a_search_goes_on_where_an_original_is_damaged(tmp_path: Path) -> None:
 
 async def _damage(archive: SqliteArchive, id: str) -> None:
     await archive.database.run(lambda c: c.execute("UPDATE originals SET body = x'00' WHERE id = ?", (id,)))
+
+
+class WithoutFts5(sqlite3.Connection):
+    """A SQLite that was built without full-text search."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if "VIRTUAL TABLE" in sql:
+            raise sqlite3.OperationalError("no such module: fts5")
+        return super().execute(sql, *parameters)
+
+
+def test_where_sqlite_has_no_full_text_search_all_is_scanned(tmp_path: Path) -> None:
+    async def fill() -> str:
+        archive = open_sqlite_archive(tmp_path / "a.db", 10**9)
+        _, log = await archive.put(ALICE, (CODE, LOG), NOW)
+        await archive.close()
+        return log
+
+    log = asyncio.run(fill())
+    with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None, factory=WithoutFts5)) as connection:
+        assert index.extend(connection, Seal()) == 0
+        assert ids(index.search(connection, ALICE, "pagination", 5, Seal())) == [log]
+        index.clear(connection)
+
+
+def test_a_scan_ends_at_its_bound_newest_first_and_says_so(tmp_path: Path) -> None:
+    async def scenario(archive: Archive) -> None:
+        noise = [b"needle " + random.Random(n).randbytes(3_000_000) for n in range(4)]
+        ids_ = [(await archive.put(ALICE, (text,), NOW + n))[0] for n, text in enumerate(noise)]
+        found = await archive.search(ALICE, "needle", 9)
+        assert not found.complete and set(ids(found)) == set(ids_[2:])
+
+    async def both() -> None:
+        sealed = open_sqlite_archive(tmp_path / "a.db", 10**9, seal=Seal(["a key of this test"]))
+        for archive in (MemoryArchive(), sealed):
+            await scenario(archive)
+            await archive.close()
+
+    asyncio.run(both())
