@@ -144,6 +144,13 @@ def test_where_reasoning_binds_what_stands_before_it_nothing_in_front_of_it_is_m
         before = now
 
 
+def test_what_was_masked_before_reasoning_bound_it_counts_for_the_calls_that_follow() -> None:
+    found = solved(
+        thinking([250, 250, 250, 400, 400, 900, 900, 250], 2), marked_profile(binds_reasoning="drops"), 10.0, 1
+    )
+    assert found.best.usd == pytest.approx(found.cheapest_of(found.moments), rel=1e-9)
+
+
 def test_a_call_to_a_cold_cache_is_a_moment_although_nothing_became_maskable_there() -> None:
     made = script(trace([250, 100, 100, 100, 5, 5, 5]), profile())
     late = [dataclasses.replace(call, now=call.now + 1000 * (turn >= 6)) for turn, call in enumerate(made.calls)]
