@@ -21,7 +21,7 @@ def svg(comparison: Comparison) -> str:
     masks = [number for number, turn in enumerate(turns) if turn.masked]
     context = lines(
         {f"received {_thousands(received[-1])}": received, f"sent {_thousands(sent[-1])}": sent},
-        title="Context tokens of each request" + (" (dashed: old observations masked)" if masks else ""),
+        title="Context tokens" + (" (upright lines: observations masked)" if masks else ""),
         across="request",
         label=_thousands,
         marks=masks,
