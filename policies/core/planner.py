@@ -21,17 +21,20 @@ no more to A than to U: it sends what U sends, less what was removed, and reads 
 an edit that leaves less than the provider caches at all is refused. (Where reads are in steps, what is
 cut off may differ by up to one step a turn.) A turn with one is only taken if A <= (1 + WORST_CASE) U after it.
 So A <= (1 + WORST_CASE) U at every turn, in the model's prices. Edits that the model's context limit forces are
-exempt: without them the run would have ended.
+exempt: without them the run would have ended. What shapes and earlier edits have saved is part of A: it is credit,
+and may be risked as well.
 
 FRESH, in that proof: edits of what was never sent cost no cache and are not weighed. A shape only removes. (It may
 leave a short context below what the provider caches at all: that much at most is computed anew a turn, until the
 context has outgrown it.) A note only adds: let N be what notes have cost so far. They count in A where a batch
 is weighed, so A <= (1 + WORST_CASE) U + N at every turn. N is what their policy's settings allow (recite.py).
 
-STAKE, the same for the markers: let B be the cost so far as the client would have paid it, without edits and
-markers of ours. A fee for what is new on a turn is only paid if U <= (1 + WORST_CASE) B without it, this turn's
-reads included; other markers cost nothing. So U <= (1 + WORST_CASE) B + the fee of one turn, which is
-(w - i) for each token that is new on it. Where the client marks its own messages, U = B or less.
+STAKE, with the markers: let B be the cost so far as the client would have paid it, without edits and markers of
+ours. A fee for what is new on a turn is only paid if neither U nor A exceeds (1 + WORST_CASE) B without it, this
+turn's reads included, and a batch only taken if A does not after it. Other markers cost nothing, so on any other
+turn neither U nor A grows by more than B does. So A <= (1 + WORST_CASE) B + the fee of one turn, which is (w - i) for
+each token that is new on it: a cache that is never written is never read, so the first fee cannot come from
+credit. Where the client marks its own messages, no fee is paid.
 
 Rules of this room: pure; `now` is an argument. It must not know wire formats or stores.
 """
@@ -162,7 +165,8 @@ def _marked(turn: Turn, lineage: Lineage, ledger: Ledger, direct: float) -> Turn
     """The turn with the markers that pay whatever is edited."""
     expected = chances(turn.conversation, lineage.turn, ledger, horizon(lineage.turn))
     spent = ledger.direct_usd + direct + ledger.output_usd
-    return replace(turn, marks=marks(turn, lineage, expected, direct - ledger.markers_usd + WORST_CASE * spent))
+    dearer = max(ledger.markers_usd, ledger.actual_usd - ledger.direct_usd)
+    return replace(turn, marks=marks(turn, lineage, expected, direct - dearer + WORST_CASE * spent))
 
 
 def _rents(ledger: Ledger, proposals: Sequence[Placed]) -> Ledger:
@@ -232,8 +236,9 @@ def _refusal(case: _Case, option: Option, expected: float) -> str:
     if expected <= 0:
         return "horizon"
     spent = case.ledger.actual_usd + option.usd + case.ledger.output_usd
-    unedited = case.ledger.direct_usd + case.ledger.markers_usd + case.unedited + case.ledger.output_usd
-    return "bound" if spent > (1 + WORST_CASE) * unedited else ""
+    direct = case.ledger.direct_usd + case.direct + case.ledger.output_usd
+    markers = case.ledger.markers_usd + case.unedited - case.direct
+    return "bound" if spent > (1 + WORST_CASE) * (direct + min(0.0, markers)) else ""
 
 
 def _uncacheable(case: _Case, option: Option) -> bool:

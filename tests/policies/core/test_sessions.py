@@ -309,6 +309,7 @@ def test_bound_and_stake_with_markers_of_ours_at_most_one_fee_more_is_at_risk(
         fee = turn.plan.sent.received_tokens * dearest / MILLION
         assert ledger.actual_usd + ledger.output_usd <= (1 + WORST_CASE) * unedited + 1e-12
         assert unedited <= (1 + WORST_CASE) * direct + fee + 1e-12
+        assert ledger.actual_usd + ledger.output_usd <= (1 + WORST_CASE) * direct + fee + 1e-12
 
 
 @every_case
