@@ -36,7 +36,7 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "outcome": ("recalled", "absent", "withdrawn", "too_many", "failed", "refused", "unreadable"),
     "phase": ("prepare", "first_byte", "settle"),
     "operation": (
-        *("find", "chain", "tip", "put", "put_outcome", "prune"),
+        *("find", "chain", "tip", "put", "put_outcome", "learn", "lesson", "prune"),
         *("archive_put", "archive_get", "archive_search", "archive_prune"),
     ),
     "backend": ("memory", "sqlite", "redis"),

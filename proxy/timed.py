@@ -38,6 +38,12 @@ class TimedStore:
     async def put_outcome(self, tenant: bytes, key: bytes, outcome: Outcome) -> None:
         await self._timed("put_outcome", self.store.put_outcome(tenant, key, outcome))
 
+    async def learn(self, tenant: bytes, name: str, value: bytes, now: float) -> None:
+        await self._timed("learn", self.store.learn(tenant, name, value, now))
+
+    async def lesson(self, tenant: bytes, name: str) -> bytes | None:
+        return await self._timed("lesson", self.store.lesson(tenant, name))
+
     async def prune(self, now: float) -> int:
         return await self._timed("prune", self.store.prune(now))
 

@@ -12,6 +12,9 @@ from msgspec import Struct
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
 
+LESSONS = 64
+LESSON_BYTES = 1_000_000
+
 
 class Session(Struct, frozen=True):
     """What the client, or the first turn's content, calls one run of an agent."""
@@ -56,6 +59,18 @@ class Store(Protocol):
 
     async def put_outcome(self, tenant: bytes, key: bytes, outcome: Outcome) -> None:
         """Attach what became of a turn; the last one wins; unknown keys are ignored."""
+        ...
+
+    async def learn(self, tenant: bytes, name: str, value: bytes, now: float) -> None:
+        """Keep a small value under a name, in place of what stood there: what one lineage taught for the next.
+
+        At most `LESSONS` for a tenant, the longest unchanged is forgotten first. A value beyond `LESSON_BYTES` is not
+        kept.
+        """
+        ...
+
+    async def lesson(self, tenant: bytes, name: str) -> bytes | None:
+        """What was learned last under this name."""
         ...
 
     async def prune(self, now: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
-from proxy.store import Session
+from proxy.store import LESSON_BYTES, LESSONS, Session
 from proxy.store.bounds import MEGABYTE, Bounds
 from proxy.store.codec import pack
 
@@ -40,6 +40,8 @@ class MemoryStore:
         self._outcomes: dict[Key, Outcome] = {}
         self._prefixes: dict[Key, dict[bytes, Record]] = {}
         self._lineages: dict[Key, _Lineage] = {}
+        self._lessons: dict[tuple[bytes, str], tuple[float, bytes]] = {}
+        """By tenant and name, the longest unchanged first."""
 
     async def find(self, tenant: bytes, prefixes: Sequence[bytes]) -> tuple[Record, ...]:
         for prefix in prefixes:
@@ -89,7 +91,24 @@ class MemoryStore:
     async def outcome(self, tenant: bytes, key: bytes) -> Outcome | None:
         return self._outcomes.get((tenant, key))
 
+    async def learn(self, tenant: bytes, name: str, value: bytes, now: float) -> None:
+        if len(value) > LESSON_BYTES:
+            return
+        self._lessons.pop((tenant, name), None)
+        self._lessons[tenant, name] = now, value
+        own = [key for key in self._lessons if key[0] == tenant]
+        if len(own) > LESSONS:
+            del self._lessons[own[0]]
+        while sum(len(kept) for _, kept in self._lessons.values()) > self._bounds.max_bytes:
+            del self._lessons[next(iter(self._lessons))]
+
+    async def lesson(self, tenant: bytes, name: str) -> bytes | None:
+        found = self._lessons.get((tenant, name))
+        return found[1] if found else None
+
     async def prune(self, now: float) -> int:
+        oldest = now - self._bounds.max_age
+        self._lessons = {key: lesson for key, lesson in self._lessons.items() if lesson[0] >= oldest}
         return self._drop(self._bounds, now)
 
     async def close(self) -> None:

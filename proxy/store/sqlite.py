@@ -12,9 +12,9 @@ from pathlib import Path
 
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome
-from proxy.store import Session
+from proxy.store import LESSON_BYTES, LESSONS, Session
 from proxy.store.bounds import MEGABYTE, Bounds
-from proxy.store.codec import decode, encode
+from proxy.store.codec import compress, decode, decompress, encode
 from proxy.store.database import TIMEOUT, Database, Schema, open_database, reading, writing
 
 SQLITE_BOUNDS = Bounds(max_bytes=2_000 * MEGABYTE)
@@ -38,6 +38,12 @@ SCHEMA = Schema(
         (  # turns of before have no name here, and are not listed
             "ALTER TABLE records ADD COLUMN session TEXT",
             "CREATE INDEX records_by_session ON records (session, tenant, at) WHERE session IS NOT NULL",
+        ),
+        (
+            """CREATE TABLE lessons (
+                id INTEGER PRIMARY KEY, tenant BLOB NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, value BLOB NOT NULL,
+                UNIQUE (tenant, name))""",
+            "CREATE INDEX lessons_by_age ON lessons (at)",
         ),
     ),
 )
@@ -84,6 +90,13 @@ class SqliteStore:
 
     async def outcome(self, tenant: bytes, key: bytes) -> Outcome | None:
         return await self.database.run(partial(_outcome, tenant, key))
+
+    async def learn(self, tenant: bytes, name: str, value: bytes, now: float) -> None:
+        if len(value) <= LESSON_BYTES:
+            await self.database.run(partial(_learn, tenant, _text(name), compress(value), now))
+
+    async def lesson(self, tenant: bytes, name: str) -> bytes | None:
+        return await self.database.run(partial(_lesson, tenant, _text(name)))
 
     async def prune(self, now: float) -> int:
         """In many small transactions: other calls are served in between."""
@@ -223,6 +236,21 @@ def _outcome(tenant: bytes, key: bytes, connection: sqlite3.Connection) -> Outco
     return decode(row[0], Outcome) if row else None
 
 
+def _learn(tenant: bytes, name: str, value: bytes, now: float, connection: sqlite3.Connection) -> None:
+    """A name that is learned again is the newest, so it has a new id."""
+    with writing(connection):
+        connection.execute(
+            "INSERT OR REPLACE INTO lessons (tenant, name, at, value) VALUES (?, ?, ?, ?)", (tenant, name, now, value)
+        )
+        newest = "SELECT id FROM lessons WHERE tenant = ? ORDER BY id DESC LIMIT ?"
+        connection.execute(f"DELETE FROM lessons WHERE tenant = ? AND id NOT IN ({newest})", (tenant, tenant, LESSONS))
+
+
+def _lesson(tenant: bytes, name: str, connection: sqlite3.Connection) -> bytes | None:
+    row = connection.execute("SELECT value FROM lessons WHERE tenant = ? AND name = ?", (tenant, name)).fetchone()
+    return decompress(row[0]) if row else None
+
+
 def _prune(bounds: Bounds, now: float, connection: sqlite3.Connection) -> int:
     """Drops one batch; returns how many, 0 where all is within bounds."""
     with writing(connection):
@@ -234,4 +262,5 @@ def _prune(bounds: Bounds, now: float, connection: sqlite3.Connection) -> int:
         connection.executemany(f"DELETE FROM outcomes WHERE id IN (SELECT id FROM records {of_lineage})", victims)
         connection.executemany(f"DELETE FROM records {of_lineage}", victims)
         connection.executemany(f"DELETE FROM lineages {of_lineage}", victims)
+        connection.execute("DELETE FROM lessons WHERE at < ?", (now - bounds.max_age,))
     return len(victims)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from policies.core.lineage import Record
 from policies.core.outcome import Outcome, Step, Story
 from proxy.errors import StoreError
-from proxy.store import Session, Store
+from proxy.store import LESSON_BYTES, LESSONS, Session, Store
 from proxy.store.bounds import Bounds
 from proxy.store.memory import MemoryStore
 from proxy.store.sqlite import SqliteStore, open_sqlite
@@ -373,6 +373,44 @@ class _Model:
     def tip(self, tenant: bytes, root: bytes) -> Record | None:
         found = [r for r in reversed(self.records) if (r.tenant, r.root) == (tenant, root)]
         return max(found, key=lambda r: r.at, default=None)
+
+
+def test_the_last_lesson_under_a_name_is_the_one_that_is_known_and_only_to_its_tenant(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        assert await store.lesson(ALICE, "head") is None
+        await store.learn(ALICE, "head", b"first", START)
+        await store.learn(ALICE, "head", b"", START + 1)
+        await store.learn(ALICE, "other\0", b"\0\xff", START)
+        assert [await store.lesson(ALICE, name) for name in ("head", "other\0")] == [b"", b"\0\xff"]
+        assert await store.lesson(BOB, "head") is None
+
+    play(scenario)
+
+
+def test_lessons_are_few_and_small_and_the_longest_unchanged_goes_first(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        await store.learn(BOB, "0", b"of another", START)
+        for number in range(LESSONS):
+            await store.learn(ALICE, str(number), b"x", START)
+        await store.learn(ALICE, "0", b"again", START)
+        await store.learn(ALICE, "new", b"x", START)
+        known = [number for number in range(LESSONS) if await store.lesson(ALICE, str(number))]
+        assert known == [0, *range(2, LESSONS)]
+        assert await store.lesson(BOB, "0") == b"of another"
+        await store.learn(ALICE, "large", bytes(LESSON_BYTES + 1), START)
+        assert await store.lesson(ALICE, "large") is None
+
+    play(scenario)
+
+
+def test_lessons_are_forgotten_with_age(play: Play) -> None:
+    async def scenario(store: AnyStore) -> None:
+        await store.learn(ALICE, "old", b"x", START)
+        await store.learn(ALICE, "new", b"x", START + 50)
+        await store.prune(START + 120)
+        assert [await store.lesson(ALICE, name) for name in ("old", "new")] == [None, b"x"]
+
+    play(scenario, Bounds(max_bytes=10**9, max_age=100.0))
 
 
 RECORDS = st.builds(

@@ -54,3 +54,13 @@ def test_records_that_share_a_prefix_go_one_lineage_at_a_time() -> None:
         await store.close()
 
     asyncio.run(main())
+
+
+def test_lessons_together_stay_within_the_stores_bytes() -> None:
+    async def scenario() -> list[bytes | None]:
+        store = MemoryStore(Bounds(max_bytes=100))
+        for name in "abc":
+            await store.learn(ALICE, name, bytes(40), START)
+        return [await store.lesson(ALICE, name) for name in "abc"]
+
+    assert asyncio.run(scenario()) == [None, bytes(40), bytes(40)]
