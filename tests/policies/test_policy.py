@@ -16,7 +16,14 @@ DOCUMENTED: dict[str, Any] = {
     "holdout": 0.0,
     "stabilize": {"replay": True, "pin_system": True, "pin_tools": True},
     "shape": {"lossless": True, "numbers": True, "repeats": True, "max_tokens": None},
-    "mask": {"keep_newest": 10, "min_tokens": 200, "keep_errors": True, "exclude_tools": (), "when": "pays"},
+    "mask": {
+        "keep_newest": 6,
+        "min_tokens": 200,
+        "keep_errors": True,
+        "exclude_tools": (),
+        "when": "pays",
+        "liveness": True,
+    },
     "compact": {
         "trigger": 0.80,
         "prepare": 0.70,
