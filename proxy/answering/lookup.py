@@ -23,7 +23,7 @@ class Result(NamedTuple):
     """`outcome` is a metric label."""
 
     text: str
-    outcome: Literal["recalled", "absent", "withdrawn"]
+    outcome: Literal["recalled", "absent", "withdrawn", "too_many"]
 
 
 async def answered(called: Called, library: Library, tenant: bytes) -> Result:

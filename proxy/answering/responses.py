@@ -110,7 +110,7 @@ class ResponsesStream(Stream[_Items]):
         return self._event({**fields, "response": response})
 
     def note(self, text: str) -> bytes:
-        item, part = _note(self._identity["id"], text), {"type": "output_text", "text": text, "annotations": []}
+        item, part = _note(self._identity.get("id"), text), {"type": "output_text", "text": text, "annotations": []}
         at = {"item_id": item["id"], "output_index": self._given}
         inside = {**at, "content_index": 0}
         self._output.append(item)
@@ -127,7 +127,7 @@ class ResponsesStream(Stream[_Items]):
     def _begun(self, raw: bytes, fields: Object) -> bytes:
         if not self._first:
             return b""
-        self._identity = {key: fields["response"][key] for key in ("id", "created_at")}
+        self._identity = {key: fields["response"].get(key) for key in ("id", "created_at")}
         return self._counted(raw, fields)
 
     def _ended(self, raw: bytes, fields: Object) -> bytes:
@@ -194,7 +194,7 @@ class ResponsesWhole(Whole[_Items]):
 
     def joined(self, fields: Object, note: str) -> Object:
         spoken = [_note(fields["id"], note)] if note else []
-        return {**fields, "created_at": (self._first or fields)["created_at"], "output": [*self._output, *spoken]}
+        return {**fields, "created_at": (self._first or fields).get("created_at"), "output": [*self._output, *spoken]}
 
 
 def _renamed(item: Object) -> Object:
@@ -207,7 +207,7 @@ def _later(name: str) -> str:
     return f"{kind}_hf{rest}"
 
 
-def _note(response: str, text: str) -> Object:
+def _note(response: object, text: str) -> Object:
     part = {"type": "output_text", "text": text, "annotations": []}
-    name = f"msg_hf{response.partition('_')[2]}"
+    name = f"msg_hf{str(response).partition('_')[2]}"
     return {"id": name, "type": "message", "role": "assistant", "status": "completed", "content": [part]}

@@ -10,6 +10,8 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import httpx
 
@@ -23,7 +25,12 @@ from proxy.tap import Tap
 
 log = logging.getLogger("holdfast.answering")
 
+T = TypeVar("T")
+
 MAX_ROUNDS = 3
+MAX_CALLS = 8
+"""Answered at once, each with a text of bounded length."""
+NO_CALLS: tuple[Called, ...] = ()
 
 NOTE = "(What was elided could not be read back now, so this answer ends here.)"
 """The one text of our own that an agent may see. Without it its history might hold a message that says nothing."""
@@ -57,23 +64,25 @@ class Rounds:
     async def relayed(self, chunks: AsyncIterable[bytes], tap: Tap) -> AsyncGenerator[bytes, None]:
         """What the agent gets; empty while something is taken in and nothing is to be sent."""
         async for chunk in chunks:
-            yield self.splicer.feed(chunk)
+            yield self._guarded(partial(self.splicer.feed, chunk), chunk)
             tap.feed(chunk)
         number = 0
-        while (calls := self.splicer.pending()) and (response := await self._next(calls, number := number + 1)):
+        while (calls := self._guarded(self.splicer.pending, NO_CALLS)) and (
+            response := await self._next(calls, number := number + 1)
+        ):
             async with aclosing(self._further(response)) as parts:
                 async for part in parts:
                     yield part
-        if dropped := self.splicer.dropped():
+        if dropped := self._guarded(self.splicer.dropped, NO_CALLS):
             await self._later(dropped)  # before the agent can send its next request
-        yield self.splicer.finish(NOTE)
+        yield self._guarded(partial(self.splicer.finish, NOTE), b"")
 
     async def _further(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         tap = self.tap(response)
         self.splicer.go_on()
         try:
             async for chunk in _stream(response):
-                yield self.splicer.feed(chunk)
+                yield self._guarded(partial(self.splicer.feed, chunk), chunk)
                 tap.feed(chunk)
         finally:
             await response.aclose()
@@ -86,7 +95,8 @@ class Rounds:
             self._left("too_many")
             return None
         try:
-            results = [await self.reply(called) for called in calls]
+            results = [await self.reply(called) for called in calls[:MAX_CALLS]]
+            results += [Result("too many calls at once: ask again", "too_many")] * len(calls[MAX_CALLS:])
             texts = [result.text + (LAST if number == MAX_ROUNDS else "") for result in results]
             body = followed(self.body, self.list_key, self.splicer.said(texts))
             response = await self.ask(body)
@@ -108,14 +118,23 @@ class Rounds:
     async def _later(self, calls: Sequence[Called]) -> None:
         """Answer calls that stand beside the agent's own at the tail of its next request."""
         try:
-            results = [await self.reply(called) for called in calls]
+            results = [await self.reply(called) for called in calls[:MAX_CALLS]]
         except Exception as error:  # INVARIANT: FAIL-OPEN - the agent has its own calls
             log.warning("a call cannot be answered: %s", type(error).__name__)
             self._left("failed")
             return
-        self.owe(words(calls, [result.text for result in results]))
+        self.owe(words(calls[:MAX_CALLS], [result.text for result in results]))
         for result in results:
             self.told(result.outcome)
+
+    def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
+        """INVARIANT: FAIL-OPEN; a fault of ours passes what it met as it came."""
+        try:
+            return work()
+        except Exception:
+            log.exception("a fault while an answer was looked into")
+            self._left("failed")
+            return otherwise
 
     def _left(self, reason: str) -> None:
         log.info("a call that Holdfast answers is left without an answer: %s", reason)

@@ -14,7 +14,7 @@ from proxy.answering.events import Pieces
 LIMIT = 8 * 1024 * 1024
 """Bytes of an answer that is remembered, in case it has to be said again to the provider."""
 
-ODD = (ValueError, LookupError, TypeError, AttributeError)
+ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading JSON of another shape than expected raises."""
 
 
@@ -121,8 +121,10 @@ class Stream(ABC, Generic[S]):
 
     def _passed(self, raw: bytes, data: bytes) -> bytes:
         self._round.size += len(data)
+        if not data or (self._round.size > LIMIT and self._first and not self._round.ours):
+            return raw
         try:
-            return self.piece(raw, data) if data else raw
+            return self.piece(raw, data)
         except ODD:
             return raw
 

@@ -3,7 +3,7 @@
 from policies.policy import Policy
 from proxy.answering.calls import Called
 from proxy.answering.owing import MAX_CHARACTERS, words
-from tests.proxy.driving import CHAT, IDLE, Replica, run, texts, turns_of, work
+from tests.proxy.driving import CHAT, IDLE, Replica, Result, Results, run, texts, turns_of, work
 
 NOTE = "[context note, added by a proxy: what you asked for beside the calls above]\nrecall {} gave:\nthe code is 4711"
 
@@ -50,5 +50,5 @@ def test_a_retry_says_the_same() -> None:
 
 def test_a_request_that_does_not_go_on_from_there_is_told_nothing() -> None:
     replica, turns = begun(), turns_of(work(4))
-    changed = [turns[2][0], *turns_of(work(4, name="d"))[2][1:]]
-    assert b"4711" not in run(replica.prepare(CHAT, CHAT.body(changed))).body
+    pruned = [*turns[2][:2], Results((Result("c0", "cleared"),)), *turns[2][3:]]
+    assert b"4711" not in run(replica.prepare(CHAT, CHAT.body(pruned))).body

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from proxy.answering.calls import Called
 from proxy.answering.lookup import Result
 from proxy.answering.messages import MessagesStream
-from proxy.answering.rounds import LAST, MAX_ROUNDS, NOTE, Rounds
+from proxy.answering.rounds import LAST, MAX_CALLS, MAX_ROUNDS, NOTE, Rounds
 from proxy.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from proxy.tap import Silent, Tap, open_tap
 from tests.proxy.answering.parsing import message
@@ -20,6 +21,7 @@ BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 ASKS = Said("one", (spoken("Let me look."), calling("recall")), "calls")
 TELLS = Said("two", (spoken("It is 4711."),))
 BOTH = Said("one", (calling("recall"), calling("read")), "calls")
+T = TypeVar("T")
 HEADERS = [(b"content-type", b"text/event-stream")]
 
 
@@ -117,6 +119,15 @@ async def test_further_requests_are_bounded_and_the_model_is_told_at_the_last() 
     assert provider.asked[-2].removesuffix(b"]}") == provider.asked[-1][: len(provider.asked[-2]) - 2]
 
 
+@scenario
+async def test_calls_at_once_are_bounded() -> None:
+    provider = Provider(TELLS)
+    await given(provider.rounds(), Said("one", (calling("recall"),) * (MAX_CALLS + 2), "calls"))
+    results = json.loads(provider.asked[0])["messages"][-1]["content"]
+    assert len(provider.calls) == MAX_CALLS and len(results) == MAX_CALLS + 2
+    assert provider.told == ["recalled"] * MAX_CALLS + ["too_many"] * 2
+
+
 @pytest.mark.parametrize(
     ("failure", "word"),
     [(529, "refused"), (httpx.ConnectError("gone"), "failed"), (RuntimeError("a fault of ours"), "failed")],
@@ -161,6 +172,41 @@ async def test_whoever_stops_reading_stops_the_provider() -> None:
             break
     await relayed.aclose()
     assert [body.closed for body in provider.bodies] == [True]
+
+
+class Faulty(MessagesStream):
+    """Has a fault in one of its methods."""
+
+    fault = ""
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._or(super().feed(chunk), "feed")
+
+    def pending(self) -> tuple[Called, ...]:
+        return self._or(super().pending(), "pending")
+
+    def dropped(self) -> tuple[Called, ...]:
+        return self._or(super().dropped(), "dropped")
+
+    def finish(self, note: str) -> bytes:
+        return self._or(super().finish(note), "finish")
+
+    def _or(self, value: T, method: str) -> T:
+        if method == self.fault:
+            raise RuntimeError("a fault of ours")
+        return value
+
+
+@pytest.mark.parametrize("method", ["feed", "pending", "dropped", "finish"])
+@scenario
+async def test_a_fault_of_ours_never_breaks_an_answer(method: str) -> None:
+    provider = Provider()
+    rounds = provider.rounds()
+    rounds.splicer = faulty = Faulty(frozenset({"recall"}))
+    faulty.fault = method
+    body = worded("anthropic_messages", TELLS, True)
+    assert await given(rounds, TELLS) == body
+    assert set(provider.told) == {"failed"}
 
 
 @scenario

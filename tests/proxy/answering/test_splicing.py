@@ -44,6 +44,12 @@ def texts(answer: Parsed) -> list[str]:
     return str(answer["choices"][0]["message"]["content"]).split("\n\n")
 
 
+def roles(answer: Parsed) -> set[str]:
+    if "output" in answer:
+        return {item["role"] for item in answer["output"] if item["type"] == "message"}
+    return {answer.get("role") or answer["choices"][0]["message"]["role"]}
+
+
 def calls(answer: Parsed) -> list[tuple[str, Any]]:
     if "content" in answer:
         return [(block["name"], block["input"]) for block in answer["content"] if block["type"] == "tool_use"]
@@ -88,7 +94,16 @@ def test_two_answers_are_one_without_the_call(dialect: str, kind: Kind) -> None:
     answer = seen(dialect, kind, ASKS, TELLS)
     assert texts(answer) == ["Let me look.", "It is 4711."]
     assert calls(answer) == [] and ending(answer) == "end"
-    assert answer["id"] == PARSERS[dialect](worded(dialect, ASKS, kind == "stream"), kind == "stream")["id"]
+    alone = PARSERS[dialect](worded(dialect, ASKS, kind == "stream"), kind == "stream")
+    assert answer["id"] == alone["id"] and roles(answer) == {"assistant"}
+
+
+def test_events_of_responses_are_counted_and_placed_without_a_gap() -> None:
+    stream, _ = joined("openai_responses", "stream", ASKS, Said("two", (spoken("It is 4711."), calling("read", "{}"))))
+    events = [json.loads(line[6:]) for line in stream.decode().splitlines() if line.startswith("data: ")]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    added = [event["output_index"] for event in events if event["type"] == "response.output_item.added"]
+    assert added == list(range(4))
 
 
 @every
