@@ -19,7 +19,8 @@ from policies.core.profile import Breakpoints
 from proxy.dialects import Count
 from proxy.dialects.canonical import decode
 from proxy.dialects.values import pick
-from proxy.memo import HeadKey, Memo, Trail, Turn, endings
+from proxy.endings import endings
+from proxy.memo import HeadKey, Memo, Trail, Turn
 from proxy.reading import Seen
 from proxy.store import Store
 

@@ -10,11 +10,10 @@ large. Losing them costs time, never an answer: records in the store say the sam
 It must not know what an edit is for, nor any wire format.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise, repeat
+from itertools import islice, repeat
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -28,14 +27,12 @@ from policies.core.heads import Part
 from policies.core.index import Force, Index
 from policies.core.lineage import Ledger, Record, extend_message
 from policies.core.plan import Marker
+from proxy.endings import endings
 
 NODE_OVERHEAD = 1500
 """Bytes of a node besides its message's bytes, roughly."""
 TRAILS = 8
 """Trails kept for each family: a main loop and some subagents."""
-
-ENDING = 8
-"""Messages at the end of a request among which its last answer of a tool is looked for."""
 
 RESPELLED = 2
 """Messages at the end of a trail that the next request may spell otherwise."""
@@ -217,6 +214,8 @@ class Memo:
     """System messages at the front of a list, by fast hash, least recently used first."""
     ends: WeakValueDictionary[tuple[Tree, bytes], Turn] = field(default_factory=WeakValueDictionary)
     """The newest turn that ended with an answer of a tool, by `endings`; as long as its family is remembered."""
+    taught: OrderedDict[str, tuple[int, float]] = field(default_factory=OrderedDict)
+    """Hash and time of the heads that new sessions may begin with, as last written to the store."""
     compared: OrderedDict[tuple[int, ...], tuple[Part, ...]] = field(default_factory=OrderedDict)
     """How the heads of two requests differ, by their bytes, least recently used first."""
     size: int = 0
@@ -280,13 +279,16 @@ class Memo:
         if turn.record.said:
             self._keep(tree, trail, sum(map(len, turn.record.said.values())))
 
-    def taken_for(self, tree: Tree, trail: Trail, begin: int, nodes: Sequence[Node]) -> Trail:
-        """The same way, its messages from `begin` on taken for those of these nodes, now and whenever they come."""
-        end = begin + len(nodes)
-        for key, before, node in zip(trail.keys[begin:end], (trail.nodes[begin - 1], *nodes[:-1]), nodes, strict=True):
+    def taken_for(self, tree: Tree, trail: Trail, meant: Mapping[int, Message]) -> Trail:
+        """The same way, some of its messages taken for others, now and whenever they come."""
+        begin, messages = min(meant), [meant.get(place, message) for place, message in enumerate(trail.messages)]
+        keys = tuple(self.hash(meant[place].raw) if place in meant else key for place, key in enumerate(trail.keys))
+        nodes = self.grow(tree, trail.shortened(begin), keys, messages[begin:]).nodes
+        for before, node, key in zip((self.root(tree), *nodes), nodes, trail.keys, strict=False):
             before.known[key] = node
-        known = trail.shortened(begin).extended(trail.keys[begin:end], nodes)
-        return self.grow(tree, known, trail.keys, trail.messages[end:])
+        whole = trail.shortened(begin).extended(trail.keys[begin:], nodes[begin:])
+        self._keep(tree, whole, 0)
+        return whole
 
     def respell(self, tree: Tree, trail: Trail) -> Trail:
         """The same way after messages got back the bytes of their first sending."""
@@ -328,16 +330,6 @@ class Memo:
         root.known = {key: node for key, node in root.known.items() if node.prefix != prefix}
         if not root.known:
             self.roots.pop(tree, None)
-
-
-def endings(messages: Sequence[Message]) -> Iterator[bytes]:
-    """What tells each of the last answers of tools from those of any other run, newest first.
-
-    Its content and the id of its call, and the message before it. Calls without an id are known by their tool's name.
-    """
-    for before, message in reversed(list(pairwise(messages[-ENDING:]))):
-        if any(block.kind is Kind.OBSERVATION and block.call_id not in ("", block.tool) for block in message.blocks):
-            yield hashlib.sha256(b"".join(block.hash for one in (before, message) for block in one.blocks)).digest()
 
 
 def bounded(cache: OrderedDict[K, V], key: K, value: V, size: int = 4096) -> V:

@@ -12,7 +12,7 @@ from metrics.loss import Cause, usual_party
 from policies.core.outcome import Lost
 from policies.core.plan import Plan
 from policies.core.prefix_cache import rounded
-from policies.core.profile import MILLION, Profile
+from policies.core.profile import MILLION, LongestPrefix, Profile, TokenBlocks
 from policies.core.usage import Usage
 
 TOLERANCE = 0.02
@@ -35,11 +35,20 @@ def reckon(plan: Plan, profile: Profile, usage: Usage) -> Reckoned | None:
     achievable = rounded(profile.cache, round(min(plan.achievable_tokens * scale, usage.input)), usage.input)
     found = [(Cause(loss.cause), round(loss.tokens * scale)) for loss in plan.losses]
     unread = achievable - usage.cache_read
-    if unread > TOLERANCE * usage.input:
+    if unread > TOLERANCE * usage.input + _step(profile):
         found.append((Cause.PROVIDER_UNEXPLAINED, unread))
     parties = {str(each.cause): each.party for each in plan.breaks}
     losses = (Lost(cause, parties.get(cause, usual_party(cause)), tokens, 0.0) for cause, tokens in found)
     return Reckoned(achievable, tuple(replace(lost, cost=_cost(lost, plan, profile, usage, scale)) for lost in losses))
+
+
+def _step(profile: Profile) -> int:
+    """By how much an estimate that is hardly wrong may still end in another step than what was read."""
+    match profile.cache:
+        case LongestPrefix(step=step) | TokenBlocks(size=step):
+            return step - 1
+        case _:
+            return 0
 
 
 def _cost(lost: Lost, plan: Plan, profile: Profile, usage: Usage, scale: float) -> float:

@@ -5,12 +5,12 @@ to the model that it was sent to. A request that is relayed as it came is compar
 """
 
 import dataclasses
-from itertools import takewhile
 
 from msgspec.structs import replace
 
+from policies.core.conversation import Message
 from proxy.lineages import Place, remembered
-from proxy.memo import Memo, Node
+from proxy.memo import Memo
 from proxy.reading import Seen
 
 
@@ -18,23 +18,23 @@ def resumed(seen: Seen, place: Place, memo: Memo, *, replayed: bool) -> Place:
     """Where the request stands once its messages are taken for those that they restate. `replayed`: those are sent."""
     if not replayed:
         return _as_it_came(seen, place)
-    lost = _restated(seen, place)
-    if not lost:
+    meant = _restated(seen, place)
+    if not meant:
         return place
-    seen.trail = memo.taken_for(seen.tree, seen.trail, place.common, lost)
+    seen.trail = memo.taken_for(seen.tree, seen.trail, meant)
     seen.conversation = replace(seen.conversation, messages=seen.trail.messages)
     return remembered(seen, memo)
 
 
-def _restated(seen: Seen, place: Place) -> list[Node]:
-    """What the turn before was sent, as far as this request only restates it. Signatures are of one model (T5)."""
+def _restated(seen: Seen, place: Place) -> dict[int, Message]:
+    """What the turn before was sent where this request only restates it. Signatures are of one model (T5)."""
     turn = place.parent
     if turn is None or turn.end is None or turn.record.model != seen.conversation.head.model:
-        return []
+        return {}
     sent = reversed(list(turn.end.back(max(0, turn.record.count - place.common))))
-    pairs = zip(sent, seen.trail.messages[place.common :], strict=False)
-    same = takewhile(lambda pair: seen.dialect.restates(pair[0].message.raw, pair[1].raw), pairs)
-    return [node for node, _ in same]
+    pairs = enumerate(zip(sent, seen.trail.messages[place.common :], strict=False), place.common)
+    restates = seen.dialect.restates
+    return {index: node.message for index, (node, now) in pairs if restates(node.message.raw, now.raw)}
 
 
 def _as_it_came(seen: Seen, place: Place) -> Place:

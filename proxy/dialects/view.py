@@ -55,7 +55,7 @@ class View:
     """The cache marker as a JSON member; None where the provider has none."""
     beside: bool = False
     """A marker is an element of its own, behind the one that it ends (Bedrock Converse)."""
-    restated: Callable[[Object, Object], bool] = lambda before, now: False
+    restated: Callable[[Object, Object], bool] | None = None
     """Whether the second message is the first but for what a client loses when it resumes a session."""
     fields: HeadFields = HeadFields()
     """Where tools and system stand."""
@@ -95,6 +95,8 @@ class View:
         return {key: item for key, item in fields.items() if item not in (None, [], {}) and key not in self.names}
 
     def restates(self, before: bytes, now: bytes) -> bool:
+        if self.restated is None:
+            return False
         try:
             sides = decode(before), decode(now)
         except ValueError:

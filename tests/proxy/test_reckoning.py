@@ -38,6 +38,13 @@ def test_of_a_provider_that_reads_in_steps_no_broken_step_is_expected() -> None:
     assert found == Reckoned(1_408, ())
 
 
+@pytest.mark.parametrize(("read", "lost"), [(2_304, 0), (2_176, 0), (2_048, 256)])
+def test_one_step_less_is_no_loss_where_an_estimate_stands_near_its_edge(read: int, lost: int) -> None:
+    stepping = profile_for(load_profiles(), "gpt-4.1")
+    found = reckon(Plan(achievable_tokens=2_304, sent=Sent(0.0, 4_207, 4_207)), stepping, Usage(4_207, read))
+    assert found is not None and sum(each.tokens for each in found.losses) == lost
+
+
 def test_a_partial_read_is_a_partial_loss() -> None:
     (lost,) = _reckoned(PLAN, Usage(input=10_000, cache_read=5_000)).losses
     assert (lost.cause, lost.party, lost.tokens) == ("provider_unexplained", "provider", 3_000)

@@ -184,6 +184,20 @@ def test_a_first_message_that_tells_another_day_is_the_clients_change_and_no_oth
     assert found.body is found.request.body
 
 
+def test_what_was_lost_behind_a_first_message_of_another_day_is_sent_as_it_was_first() -> None:
+    # Gemini CLI, resumed on the next day: its answers given twice would be refused
+    replica, begun = Replica(IDLE), dated(EARLIER, work(4, thinking=True))
+    for turn in turns_of(begun):
+        replica.turn(GEMINI, turn)
+    later = dated(LATER, [*work(4, thinking=True), Answer("Done."), User("Now the tests.")])
+    contents = GEMINI.messages(later)
+    contents[: len(begun)] = [doubled(waived(content)) for content in contents[: len(begun)]]
+    for again in (contents, [*contents, *GEMINI.messages([Answer("Yes."), User("Go on.")])]):
+        found = replica.turn(GEMINI, again)
+        assert elements(GEMINI, found.body)[: len(later)] == elements(GEMINI, GEMINI.body(later))
+        assert found.plan and [each.where.index for each in found.plan.breaks] == [0] * (again is contents)
+
+
 @every_wire
 def test_the_session_goes_on_from_there_and_masks_what_it_had_masked(wire: Wire) -> None:
     replica = Replica(EAGER)
