@@ -1,6 +1,6 @@
 """What crosses the proxy and what stays."""
 
-from proxy.headers import for_edited, nominated, request_headers, response_headers, valid, with_length
+from proxy.headers import for_edited, for_reading, nominated, request_headers, response_headers, valid, with_length
 
 
 def test_what_connection_nominates_is_dropped_in_any_case_and_form() -> None:
@@ -38,3 +38,8 @@ def test_a_length_is_stated_where_it_was_stated() -> None:
 def test_an_edited_body_is_sent_without_what_described_the_original() -> None:
     headers = ((b"Content-Encoding", b"gzip"), (b"Digest", b"x"), (b"Content-Type", b"application/json"))
     assert for_edited(headers, 5) == ((b"Content-Type", b"application/json"), (b"content-length", b"5"))
+
+
+def test_an_answer_that_is_looked_into_is_asked_for_in_no_coding() -> None:
+    headers = ((b"Accept-Encoding", b"gzip, br"), (b"x-api-key", b"k"), (b"accept-encoding", b"zstd"))
+    assert for_reading(headers) == ((b"x-api-key", b"k"), (b"accept-encoding", b"identity"))
