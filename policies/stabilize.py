@@ -65,6 +65,11 @@ def drift(texts: Sequence[Rewording]) -> str:
     return "; ".join(f"{text.place} {_said(span)}" for text in texts for span in _told(text))
 
 
+def steady(texts: Sequence[Rewording]) -> bool:
+    """Whether nothing differs but what is recognised to change by itself: a date, an id, a version."""
+    return all(span.volatile or span.harmless for text in texts for span in spans(text))
+
+
 def note(drifts: Sequence[str], before: str) -> str:
     """The note to append; empty where none is needed. `before`: the last one appended on this lineage."""
     said = "; ".join(filter(None, drifts))

@@ -5,12 +5,12 @@ withdraws must be disallowed. It must not know prices.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policies.core.heads import Part, reworded_system, reworded_tools
 from policies.core.lineage import PARTS, Lineage
 from policies.policy import Policy
-from policies.stabilize import drift, system_refusal, tools_refusal
+from policies.stabilize import drift, steady, system_refusal, tools_refusal
 from policies.tools import Change, change_of
 from proxy.dialects.canonical import decode
 from proxy.dialects.head_bytes import part_values
@@ -42,6 +42,8 @@ class Asked:
     body: bytes
     path: str
     now: float
+    taught: Parts = field(default_factory=dict)
+    """The head that another session of this agent was sent, for one that begins."""
 
     @property
     def turn(self) -> Turn | None:
@@ -50,8 +52,8 @@ class Asked:
 
     @property
     def held(self) -> Parts:
-        """What that one sent."""
-        return self.turn.sent_as(self.mode) if self.turn else {}
+        """What the provider holds."""
+        return self.turn.sent_as(self.mode) if self.turn else self.taught
 
 
 def differing(asked: Asked, received: Parts) -> tuple[Part, ...]:
@@ -96,7 +98,8 @@ def _tools(asked: Asked, before: bytes, now: bytes) -> Part | None:
         return _respelled(asked, "tools", before, now)
     if not asked.policy.stabilize.pin_tools and not asked.policy.tools.append_only:
         return None
-    return Part("tools", "", "reworded" if texts else "reordered", target=before, drift=drift(texts))
+    said, word = drift(texts), "reworded" if texts else "reordered"
+    return Part("tools", word=word, target=before, volatile=steady(texts), drift=said)
 
 
 def _listed(asked: Asked, change: Change, before: bytes, now: bytes, said: str) -> Part:
@@ -107,13 +110,13 @@ def _listed(asked: Asked, change: Change, before: bytes, now: bytes, said: str) 
     if values is None:
         return Part("tools", "no_restriction", kind="tools")
     if not change.added:
-        return Part("tools", "", "withdrawn", "tools", before, said, change.withdrawn, values)
+        return Part("tools", "", "withdrawn", "tools", before, False, said, change.withdrawn, values)
     names = asked.seen.dialect.fields.tools
     new = [name for name, _ in named_tools(names, now) or ()]
     target = with_added(names, before, now, [new.index(name) for name in change.added])
     if target is None:
         return Part("tools", "several_lists", kind="tools")
-    return Part("tools", "", "added", "tools", target, said, change.withdrawn, values)
+    return Part("tools", "", "added", "tools", target, False, said, change.withdrawn, values)
 
 
 def _restricted(asked: Asked, change: Change, now: bytes) -> dict[Path, bytes] | None:
@@ -144,7 +147,8 @@ def _system(asked: Asked, before: bytes, now: bytes) -> Part | None:
     if not asked.policy.stabilize.pin_system:
         return None
     refusal, said = system_refusal(texts, len(before.decode(errors="replace"))), drift(texts)
-    return Part("system", refusal, "reworded" if said else "harmless", target=before, drift=said)
+    word = "reworded" if said else "harmless"
+    return Part("system", refusal, word, target=before, volatile=steady(texts), drift=said)
 
 
 def _respelled(asked: Asked, name: str, before: bytes, now: bytes) -> Part | None:

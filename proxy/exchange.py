@@ -39,6 +39,7 @@ from proxy.reckoning import Reckoned, reckon
 from proxy.resuming import resumed
 from proxy.store import Store
 from proxy.storytelling import story_of
+from proxy.teaching import learned, teach
 
 log = logging.getLogger("holdfast.exchange")
 
@@ -224,7 +225,8 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
         place = await _place(context, tenant, seen)
     place = resumed(seen, place, context.memo, replayed=mode == "enforce" and policy.stabilize.replay)
     lineage = lineage_at(seen, place, tenant, request.session, mode)
-    asked = Asked(reader, seen, place, lineage, policy, mode, body, request.path, now)
+    taught = await learned(context, seen, place, policy, mode, tenant, now)
+    asked = Asked(reader, seen, place, lineage, policy, mode, body, request.path, now, taught)
     chosen = choose(asked, lambda rule: tell(context.witness, "rule", rule))
     seen, lineage = chosen.seen, chosen.lineage
     case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), has_tool)
@@ -372,6 +374,8 @@ async def _persist(context: Context, planned: Planned, outcome: Outcome) -> None
                 kept = await context.store.put(replace(turn.record, ledger=turn.ledger))
                 turn.keep(kept, planned.seen.conversation.messages)
             await context.store.put_outcome(planned.tenant, turn.record.key, outcome)
+            if 200 <= outcome.status < 300:
+                await teach(context, planned.seen, turn, planned.plan, planned.tenant)
     except (StoreError, TimeoutError) as error:
         log.warning("a turn cannot be kept; after a restart its lineage begins one turn earlier: %s", error)
         tell(context.witness, "store", "settle")

@@ -57,9 +57,11 @@ class Chosen:
 def choose(asked: Asked, violated: Callable[[str], None]) -> Chosen:
     """The head to send. `violated` is told the rule that a rewritten head broke; then the client's own is sent."""
     turn, plain = asked.turn, unchanged(asked)
-    if turn is None or asked.mode == "off" or asked.seen.conversation.head.stand_down:
+    if (turn is None and not asked.taught) or asked.mode == "off" or asked.seen.conversation.head.stand_down:
         return plain
     try:
+        if turn is None:
+            return _begun(asked, plain)
         return _again(asked, turn, plain) if asked.place.retry else _chosen(asked, turn, plain)
     except (Illegal, DialectError, ValueError) as error:
         rule = error.rule if isinstance(error, Illegal) else "head_unreadable"
@@ -92,6 +94,23 @@ def _again(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
     if "tools" in held:
         parts.append(listed_again(asked, turn.held["tools"], received["tools"]))
     return _under(asked, parts) if parts else plain
+
+
+def _begun(asked: Asked, plain: Chosen) -> Chosen:
+    """A session that begins: with the head of the one before, where only what changes by itself is another.
+
+    Not where a working directory or a git status is another: that is what the model looks for in its system prompt.
+    """
+    parts = differing(asked, _cut(asked.seen))
+    if not parts or any(part.refusal or not part.volatile for part in parts):
+        return plain
+    pinned = _noted(asked, _under(asked, parts), note([part.drift for part in parts], ""))
+    head, profile = asked.seen.conversation.head, asked.seen.profile
+    prices = profile.prices_for(head.tokens)
+    saved = head.tokens * (prices.input - prices.read) / MILLION
+    if pinned is None or saved <= _price(asked, pinned, head.tokens):
+        return plain
+    return dataclasses.replace(pinned, heads=_verdicts(parts, "applied", "session", head.tokens))
 
 
 def _chosen(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
@@ -141,7 +160,8 @@ def _held(asked: Asked, found: Seen, parts: Sequence[Part]) -> Parts:
     sent = {part.name: part.target for part in parts}
     if found.conversation.head.parameters_hash != asked.seen.conversation.head.parameters_hash:
         sent["parameters"] = parts_of(found)["parameters"]
-    return {name: b"" if raw == asked.held.get(name) else raw for name, raw in sent.items()}
+    before = asked.held if asked.turn else {}
+    return {name: b"" if raw == before.get(name) else raw for name, raw in sent.items()}
 
 
 def _check(asked: Asked, found: Seen, parts: Sequence[Part]) -> None:
@@ -185,14 +205,19 @@ def _last_note(lineage: Lineage) -> str:
 def _cheaper(asked: Asked, plain: Chosen, pinned: Chosen, parts: Sequence[Part]) -> Chosen:
     """The pinned head where it saves more than its note costs, now and as often as it is read again."""
     without, with_it = _plan(asked, plain), _plan(asked, pinned)
-    prices, tokens = asked.seen.profile.prices_for(with_it.sent.tokens), sum(each.tokens for each in pinned.notes)
-    price = tokens * (prices.input + horizon(asked.lineage.turn) * prices.read) / MILLION
+    price = _price(asked, pinned, with_it.sent.tokens)
     saved = with_it.achievable_tokens - without.achievable_tokens
     same = with_it.actual_usd <= without.actual_usd and not any(loss.cause == "ttl_expired" for loss in without.losses)
     free = same and not pinned.notes and all(part.word in FREE for part in parts if not part.refusal)
     if free or with_it.actual_usd + price < without.actual_usd:
         return dataclasses.replace(pinned, heads=_verdicts(parts, "applied", "", max(0, saved)))
     return dataclasses.replace(plain, heads=_verdicts(parts, "rejected", "costs_more" if saved > 0 else "not_cached"))
+
+
+def _price(asked: Asked, pinned: Chosen, size: int) -> float:
+    """Of the note, on this turn and as often as it is expected to be read again. `size`: of the request, in tokens."""
+    prices, tokens = asked.seen.profile.prices_for(size), sum(each.tokens for each in pinned.notes)
+    return tokens * (prices.input + horizon(asked.lineage.turn) * prices.read) / MILLION
 
 
 def _plan(asked: Asked, chosen: Chosen) -> Plan:

@@ -86,6 +86,8 @@ class Part(Struct, frozen=True):
     kind: EditKind = "stabilize"
     target: bytes = b""
     """What to send in their place."""
+    volatile: bool = True
+    """Nothing differs but what is recognised to change by itself."""
     drift: str = ""
     """What a note says of the difference; empty where none is needed."""
     withdrawn: tuple[str, ...] = ()
@@ -121,10 +123,10 @@ def spans(text: Rewording) -> tuple[Span, ...]:
     lines = text.before.splitlines(keepends=True), text.after.splitlines(keepends=True)
     starts = _starts(lines[0]), _starts(lines[1])
     found: list[Span] = []
-    for a, b, c, d in _changes(*lines, near=0):
+    for a, b, c, d in _changes(lines[0], lines[1], 0):
         words = [_WORD.findall("".join(side)) for side in (lines[0][a:b], lines[1][c:d])]
         old, new = _starts(words[0], starts[0][a]), _starts(words[1], starts[1][c])
-        found += (_span(text, (old[p], old[q]), (new[r], new[s])) for p, q, r, s in _changes(*words, near=NEAR))
+        found += (_span(text, (old[p], old[q]), (new[r], new[s])) for p, q, r, s in _changes(words[0], words[1], NEAR))
     return tuple(found)
 
 
