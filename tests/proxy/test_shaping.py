@@ -81,6 +81,13 @@ def test_of_a_past_that_was_never_seen_only_what_is_unanswered_is_new() -> None:
     assert texts(CHAT, prepared.body) == [coloured("a"), coloured("b"), lossless(coloured("c"))]
 
 
+def test_of_steps_that_went_another_way_only_what_is_unanswered_is_new() -> None:
+    replica = Replica(SHAPING)
+    replica.turn(CHAT, reports("a"))
+    prepared = replica.turn(CHAT, reports("a", "b", "c"))
+    assert texts(CHAT, prepared.body) == [lossless(coloured("a")), coloured("b"), lossless(coloured("c"))]
+
+
 def test_what_was_sent_unshaped_once_stays_unshaped() -> None:
     replica = Replica(IDLE)
     replica.turn(CHAT, reports("a"))
