@@ -41,7 +41,7 @@ class Lesson(Struct, frozen=True):
 async def learned(
     rooms: Rooms, seen: Seen, place: Place, policy: Policy, mode: str, tenant: bytes, now: float
 ) -> Mapping[str, bytes]:
-    """The head that this agent's newest session was sent, for one that begins while the provider holds it; else empty."""
+    """The head that this agent's newest session was sent, for one that begins while it is cached; else empty."""
     settings = policy.stabilize
     if mode != "enforce" or not (settings.pin_tools and settings.pin_system) or not _begins(seen, place):
         return {}

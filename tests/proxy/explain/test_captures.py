@@ -79,6 +79,26 @@ def test_every_break_of_a_client_has_its_cause_and_place_and_holdfast_adds_none_
     assert through.cost <= (1 + WORST_CASE) * observed.cost  # a mask that has just been made has not paid yet
 
 
+def test_a_claude_that_is_resumed_keeps_its_prefix_though_a_tool_is_described_otherwise(shared: Path) -> None:
+    requests = [_sent(line) for line in _requests(shared, "claude")]
+    observed, through = (played("claude", requests, load_policy(policy).policy) for policy in ("observe", "default"))
+    lost, kept = observed.lines[8], through.lines[8]
+    assert (lost.read, lost.lost and lost.lost.cause) == (0.0, "tools_changed")
+    assert kept.read is not None and kept.read > 0.99 and kept.lost is None
+    assert kept.place == "tools[1].description" and kept.applied["stabilize"] >= 2  # told, and not lost
+    assert through.cost < 0.75 * observed.cost
+
+
+def test_a_codex_that_asks_for_a_summary_without_tools_reads_its_cache(shared: Path) -> None:
+    requests = [_sent(line) for line in _requests(shared, "codex-compact")]
+    observed, through = (played("codex", requests, load_policy(policy).policy) for policy in ("observe", "default"))
+    assert observed.lines[4].read == 0.0
+    for number in (4, 9):
+        kept = through.lines[number]
+        assert kept.read is not None and kept.read > 0.8 and kept.lost is None and kept.applied["tools"] == 1
+    assert not through.broken(ours=False)
+
+
 def test_every_capture_is_played_or_its_absence_explained(shared: Path) -> None:
     found = {path.name.removesuffix(".jsonl.gz") for path in (shared / "captures").glob("*.jsonl.gz")}
     assert found == CLIENTS.keys() | ELSEWHERE.keys()
