@@ -60,8 +60,12 @@ def fits(seen: Seen, path: str) -> bool:
 
 
 def _readable(seen: Seen, path: str) -> bool:
-    """Whether calls can be taken out of its answer: Bedrock's streams are no events that are read here."""
-    return seen.dialect.name in DEFINITIONS and "/model/" not in path
+    """Whether calls can be taken out of its answer.
+
+    Bedrock's streams are no events that are read here. Gemini signs the first of several calls for all of them, behind
+    the chat API too: without that one it would refuse the others.
+    """
+    return seen.dialect.name in DEFINITIONS and "/model/" not in path and seen.profile.provider != "google"
 
 
 def _free(rest: bytes, dialect: str) -> bool:

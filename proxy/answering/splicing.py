@@ -197,7 +197,8 @@ class Whole(ABC, Generic[S]):
         if not self._first and not self._round.ours:
             return b"".join(self._chunks)
         self.keep()
-        fields = {**(self._fields or self._first), "id": (self._first or self._fields).get("id")}
+        first = self._first or self._fields
+        fields = {**(self._fields or first), **({"id": first["id"]} if "id" in first else {})}
         if usage := added(self._total, self._round.usage):
             fields["usage"] = usage
         left = self._round.open or not self._fields  # or what came next cannot be read

@@ -140,6 +140,7 @@ def test_a_front_end_that_cannot_answer_calls_offers_nothing() -> None:
         (RESPONSES, {"store": None}),
         (RESPONSES, {"background": True}),
         (RESPONSES, {"previous_response_id": "resp_1"}),
+        (CHAT, {"model": "gemini-2.5-flash"}),
         (GEMINI, {}),
     ],
 )
