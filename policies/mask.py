@@ -2,8 +2,9 @@
 
 What is old: `keep_newest` newer observations make one old; half as many once the agent has taken something from it
 and has stopped (core/liveness.py), and where it is superseded or only answers a call that wrote. A failure stays as
-long as what nobody has taken from, whatever is made of it. Short lives do not only free more: they make an edit
-cheap, since little stands behind it that must be computed again.
+long as what nobody has taken from, whatever is made of it. Where the agent asks again for something that was masked,
+that tool's observations stay two, three and four times as long in this lineage. Short lives do not only free more:
+they make an edit cheap, since little stands behind it that must be computed again.
 
 The placeholder depends on the block and its call alone, so it is the same on every turn, after a restart and in
 a fork. It names what a later step is most likely to ask for, the more the longer the original. Which moments
@@ -20,7 +21,7 @@ from policies.core.conversation import Block, Conversation
 from policies.core.edits import Edit, Placed, archive_id
 from policies.core.index import Force, Index, Observed, force_of
 from policies.core.lineage import Lineage
-from policies.core.liveness import Lives, lives
+from policies.core.liveness import Lives, lives, patience
 
 PLACEHOLDER_TOKENS = 80
 """What a placeholder is taken to cost where nobody counts. An upper estimate, also where a model counts a fifth more
@@ -94,36 +95,38 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         index = index or Index().extended(conversation.messages)
         force = lineage.force or force_of(lineage.placed)
         waiting = {(placed.message, placed.block): placed for placed in lineage.waiting}
-        known, needed = lives(index), _needed(lineage, force)
+        known, needed, rereads = lives(index), _needed(lineage, force), lineage.ledger.rereads
         made = (
             _again(waiting, one) or _placed(lineage.tenant, one, force, reader)
             for place, one in enumerate(index.observations)
             if (one.message, one.block.index) not in force.blocks
-            and (settings_for(one.tool) if settings_for else self)._allows(one, place, known)
+            and (settings_for(one.tool) if settings_for else self)._allows(
+                one, place, known, patience(rereads, one.tool)
+            )
             and not self._needs(one, lineage.tenant, needed, known)
         )
         return tuple(placed for placed in made if placed.edit.removes > 0)
 
-    def _allows(self, one: Observed, place: int, known: Lives) -> bool:
+    def _allows(self, one: Observed, place: int, known: Lives, times: int) -> bool:
         block = one.block
         return (
             block.editable
             and block.tokens >= self.min_tokens
             and self.when != "never"
-            and self._is_old(one, place, known)
+            and self._is_old(one, place, known, times * self.keep_newest)
             and not any(fnmatchcase(one.tool, pattern) for pattern in self.exclude_tools)
         )
 
-    def _is_old(self, one: Observed, place: int, known: Lives) -> bool:
+    def _is_old(self, one: Observed, place: int, known: Lives, keep: int) -> bool:
         age, fails = known.age(place), one.block.failed and self.keep_errors
         if not self.liveness:
             return age >= self.keep_newest and not fails
         if fails:
-            return age >= self.keep_newest
+            return age >= keep
         if one.act is not None and one.act.writes:
-            return age >= DONE * self.keep_newest
+            return age >= DONE * keep
         done = place in known.used or place in known.stale
-        return known.idle(place) >= self.keep_newest * (DONE if done else 1)
+        return known.idle(place) >= keep * (DONE if done else 1)
 
     def _needs(self, one: Observed, tenant: bytes, needed: Mapping[str, int], known: Lives) -> bool:
         """Whether a text that is not old yet points to this one."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 from policies.core.conversation import Act, Conversation, Role
 from policies.core.index import SMALL, Force, Index, Observed
 from policies.core.lineage import Lineage
+from policies.core.liveness import asked_again
 
 Sign = Literal["poisoning", "distraction", "confusion", "clash"]
 Form = Literal[
@@ -22,6 +23,7 @@ Form = Literal[
     "crowded",
     "unused_tools",
     "duplicate",
+    "masked_again",
     "file_written",
     "file_read_again",
     "same_call",
@@ -94,7 +96,7 @@ def answered(conversation: Conversation) -> int:
 
 def signals(frame: Frame) -> tuple[Signal, ...]:
     """What begins with this turn."""
-    return (*_full(frame), *_crowded(frame), *_unused(frame), *_observed(frame))
+    return (*_full(frame), *_crowded(frame), *_unused(frame), *_masked_again(frame), *_observed(frame))
 
 
 def _full(frame: Frame) -> Iterator[Signal]:
@@ -143,6 +145,13 @@ def _unused(frame: Frame) -> Iterator[Signal]:
     tokens = sum(tokens for _, tokens in idle)
     if called and tokens >= max(UNUSED, sum(tokens for _, tokens in definitions) / 2):
         yield Signal("confusion", "unused_tools", (observations[CALLS - 1].message,), tokens, tuple(n for n, _ in idle))
+
+
+def _masked_again(frame: Frame) -> Iterator[Signal]:
+    """Confusion: the agent asks again for what was masked."""
+    tools = asked_again(frame.index, frame.force, frame.begin)
+    if tools:
+        yield Signal("confusion", "masked_again", (frame.end - 1,), 0, tuple(dict.fromkeys(tools)))
 
 
 def _observed(frame: Frame) -> Iterator[Signal]:

@@ -37,6 +37,8 @@ class Ledger(Struct, frozen=True):
     """Gaps that none outlasts."""
     rewrites: int = 0
     """Turns so far that did not go on from what was last sent."""
+    rereads: tuple[tuple[str, int], ...] = ()
+    """By tool, how often something masked has been asked for again."""
 
 
 class Sent(Struct, frozen=True):

@@ -8,11 +8,20 @@ Rules of this room: derived from an index alone. It must not know what is done w
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from policies.core.index import Index, Observed
+from policies.core.index import Force, Index, Observed
+
+MOST = 3
+"""Repeated readings that still make a tool's observations stay longer."""
+TOOLS = 16
+"""Tools of which they are counted in one lineage."""
+
+Rereads = tuple[tuple[str, int], ...]
+"""How often what was masked of a tool's observations has been asked for again."""
 
 
 class Lives(Struct, frozen=True):
@@ -35,6 +44,38 @@ class Lives(Struct, frozen=True):
     def idle(self, place: int) -> int:
         """How many of them came since it was last in use."""
         return min(self.age(place), len(self.observations) - self.used.get(place, 0))
+
+
+def asked_again(index: Index, force: Force, begin: int) -> tuple[str, ...]:
+    """The tools of masked observations whose text messages from `begin` on show anew: they were masked too early.
+
+    A call made again that answers otherwise, a test after an edit, is no such thing.
+    """
+    found = []
+    for message, place in reversed(index.stale):
+        if message < begin:
+            break
+        one = index.observations[place]
+        if (one.message, one.block.index) in force.blocks and one.block.said in _said(index, message):
+            found.append(one.tool)
+    return tuple(found)
+
+
+def counted_again(before: Rereads, tools: Iterable[str]) -> Rereads:
+    """The counts with these tools' readings."""
+    counts = Counter(dict(before))
+    counts.update(tools)
+    return tuple(counts.most_common(TOOLS))
+
+
+def patience(before: Rereads, tool: str) -> int:
+    """How many times as long a tool's observations stay."""
+    return 1 + min(dict(before).get(tool, 0), MOST)
+
+
+def _said(index: Index, message: int) -> set[bytes]:
+    new = index.observations[_before(index.observations, message) :]
+    return {one.block.said for one in new if one.message == message}
 
 
 def lives(index: Index) -> Lives:

@@ -49,6 +49,7 @@ from policies.core.conversation import Conversation
 from policies.core.edits import FIRST_SENDING, Anchor, Arithmetic, Decision, Placed, merged
 from policies.core.index import Index
 from policies.core.lineage import Ledger, Lineage, Sent, with_fresh
+from policies.core.liveness import asked_again, counted_again
 from policies.core.markers import chances, counted, marks
 from policies.core.plan import Cause, Loss, Plan
 from policies.core.prefix_cache import kept, own_entries, rounded, unedited_entries
@@ -141,7 +142,7 @@ def plan(
     turn = facts(conversation, lineage, profile, now, index)
     legal = first_legal(turn, proposals)
     client = facts(*own, profile, now, index) if own else turn
-    ledger, direct = _rents(lineage.ledger, proposals), direct_usd(client)
+    ledger, direct = _rents(_rereads(lineage, turn), proposals), direct_usd(client)
     if terms.mark and isinstance(profile.cache, Breakpoints):
         ledger = counted(ledger, lineage, profile.cache, now)
         turn = _marked(turn, lineage, ledger, direct)
@@ -167,6 +168,13 @@ def _marked(turn: Turn, lineage: Lineage, ledger: Ledger, direct: float) -> Turn
     spent = ledger.direct_usd + direct + ledger.output_usd
     dearer = max(ledger.markers_usd, ledger.actual_usd - ledger.direct_usd)
     return replace(turn, marks=marks(turn, lineage, expected, direct - dearer + WORST_CASE * spent))
+
+
+def _rereads(lineage: Lineage, turn: Turn) -> Ledger:
+    """The ledger with what this turn shows anew of what was masked."""
+    ledger = lineage.ledger
+    tools = asked_again(turn.index, turn.force, lineage.common) if lineage.last else ()
+    return replace(ledger, rereads=counted_again(ledger.rereads, tools)) if tools else ledger
 
 
 def _rents(ledger: Ledger, proposals: Sequence[Placed]) -> Ledger:

@@ -39,6 +39,7 @@ SIGNS = {
     "duplicate": "the last of these says again what the one before says",
     "file_written": "what was read of a file is still shown after it was written",
     "file_read_again": "what was read of a file is still shown after it was read anew",
+    "masked_again": "the agent asks again for what was masked; what that tool says stays longer from now on",
     "same_call": "the same call has given another answer, and the one before is still shown",
 }
 

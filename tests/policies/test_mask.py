@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from policies.core.conversation import Act, Conversation, Kind, Message, Role
 from policies.core.edits import Anchor, Edit, Placed, archive_id
 from policies.core.index import Index, Observed, force_of
-from policies.core.lineage import Lineage
+from policies.core.lineage import Ledger, Lineage
 from policies.mask import NAMED_MOST, NAMED_SHARE, PLACEHOLDER_TOKENS, TOKEN, Mask, MaskForTool, Reader, placeholder
 from policies.policy import ForTool, Policy
 from policies.routes import mask_for
@@ -306,3 +306,11 @@ def test_a_placeholder_is_no_longer_than_it_is_taken_to_be(line: str, tool: str,
 def test_a_line_of_plain_words_keeps_its_beginning() -> None:
     line = "running the tests of the parser and of the planner"
     assert f'"{line[:32]}' in placeholder(observation("it", first_line=line), "hf-x")
+
+
+def test_a_tool_whose_masked_observations_are_asked_for_again_is_masked_later() -> None:
+    whole = conversation(called("a", tool="bash"), observed("a"), *later(6))
+    assert proposed(Mask(), whole) == [1]
+    assert proposed(Mask(), whole, Lineage(TENANT, ledger=Ledger(rereads=(("bash", 1),)))) == []
+    assert proposed(Mask(), whole, Lineage(TENANT, ledger=Ledger(rereads=(("other", 1),)))) == [1]
+    assert proposed(Mask(liveness=False), whole, Lineage(TENANT, ledger=Ledger(rereads=(("bash", 1),)))) == [1]

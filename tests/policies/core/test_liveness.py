@@ -1,11 +1,12 @@
 """Which observations are still in use."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.core.conversation import Act, Kind, Message, Role
-from policies.core.index import Index
-from policies.core.liveness import Lives, lives
+from policies.core.index import Force, Index
+from policies.core.liveness import MOST, TOOLS, Lives, asked_again, counted_again, lives, patience
 from tests.policies.building import block, called, message, observed
 
 
@@ -54,3 +55,28 @@ def test_nothing_is_idle_for_longer_than_it_is_old(values: list[frozenset[int]])
     steps = [shown(f"o{n}", *each) if n % 2 else said(*each) for n, each in enumerate(values)]
     found = known(*steps)
     assert all(0 <= found.idle(place) <= found.age(place) for place in range(len(found.observations)))
+
+
+READ, OTHER = Act(b"read", ("f",), whole=True), Act(b"other", ("f",), whole=True)
+MASKED = Force(blocks=frozenset({(1, 0)}))
+
+
+def twice(again: Act, said: bytes) -> Index:
+    first = called("a", act=READ, tool="t"), observed("a", said=b"text")
+    return Index().extended([*first, called("b", act=again, tool="t"), observed("b", said=said), observed("c")])
+
+
+@pytest.mark.parametrize("again", [READ, OTHER])
+def test_what_was_masked_and_is_shown_again_as_it_was_was_masked_too_early(again: Act) -> None:
+    assert asked_again(twice(again, b"text"), MASKED, 2) == ("t",)
+    assert asked_again(twice(again, b"new text"), MASKED, 2) == ()
+    assert asked_again(twice(again, b"text"), Force(), 2) == ()
+    assert asked_again(twice(again, b"text"), MASKED, 4) == ()
+
+
+def test_readings_are_counted_by_tool_and_lengthen_its_stay_up_to_a_bound() -> None:
+    counts = counted_again(counted_again((), ("a", "b")), ("a",))
+    assert counts == (("a", 2), ("b", 1))
+    assert [patience(counts, tool) for tool in "abc"] == [3, 2, 1]
+    assert patience((("a", 99),), "a") == 1 + MOST
+    assert len(counted_again((), map(str, range(99)))) == TOOLS

@@ -31,6 +31,7 @@ from tests.policies.building import (
     MICRO,
     after,
     asked,
+    called,
     conversation,
     marked_at_the_end,
     message,
@@ -456,3 +457,12 @@ def test_what_was_never_sent_is_changed_at_once_and_costs_no_cache() -> None:
     assert fresh.sent.tokens == plain.sent.tokens - 170
     assert fresh.sent.received_tokens == plain.sent.received_tokens
     assert (fresh.achievable_tokens, fresh.losses) == (plain.achievable_tokens, plain.losses)
+
+
+def test_what_was_masked_and_is_shown_again_is_counted_by_tool() -> None:
+    again = (called("o0", tool="bash"), observed("o0", 2000))
+    whole = conversation(asked(), *again, *again)
+    masked = (placed(whole, 2, 1900),)
+    assert plan(whole=whole, cached=3, placed=masked).ledger.rereads == (("bash", 1),)
+    assert plan(whole=whole, cached=5, placed=masked).ledger.rereads == ()
+    assert plan(whole=whole, cached=3).ledger.rereads == ()
