@@ -3,14 +3,13 @@
 Where an agent has no native tools, its command stands in the text before, in a fence. Where nothing says what was
 asked, the answer may be the text of a file, and is treated as one.
 
-Rules of this room: nothing is decided here. Only what stands behind the newest answer is new: what is before it may
-have been sent by other ways, and reasoning may be bound to it.
+Rules of this room: nothing is decided here.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
-from policies.core.conversation import Act, Kind, Message, Role
+from policies.core.conversation import Act, Kind, Role
 from policies.core.edits import Edit, Placed
 from policies.core.index import Observed
 from policies.routes import shape_for, shapes
@@ -25,7 +24,7 @@ _FENCED = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 def shaped(opening: Opening) -> tuple[Placed, ...]:
     """The shapes of what was never sent."""
-    policy, new = opening.policy, _unanswered(opening)
+    policy, new = opening.policy, opening.new
     if not new or not shapes(policy):
         return ()
     scene = Scene(
@@ -39,15 +38,6 @@ def shaped(opening: Opening) -> tuple[Placed, ...]:
     return policy.shape.propose(new, scene, lambda one: shape_for(policy, one.tool, shows=scene.act(one).shows))
 
 
-def _unanswered(opening: Opening) -> tuple[Observed, ...]:
-    last = _last_answer(opening.seen.trail.messages)
-    return tuple(one for one in opening.new if one.message > last)
-
-
-def _last_answer(messages: Sequence[Message]) -> int:
-    return next((n for n in range(len(messages) - 1, -1, -1) if messages[n].role is Role.ASSISTANT), -1)
-
-
 def _standing(placed: Sequence[Placed]) -> Mapping[tuple[int, int], Sequence[Edit]]:
     found: dict[tuple[int, int], list[Edit]] = {}
     for item in placed:
@@ -57,21 +47,15 @@ def _standing(placed: Sequence[Placed]) -> Mapping[tuple[int, int], Sequence[Edi
 
 def _untyped(opening: Opening, one: Observed) -> Act:
     """What the text before an observation without a call asked for."""
-    messages = opening.seen.trail.messages
-    before = messages[_last_answer(messages[: one.message])]
+    before = reversed(opening.seen.trail.messages[: one.message])
+    answer = next((message for message in before if message.role is Role.ASSISTANT), None)
+    if one.tool or answer is None:
+        return UNKNOWN
     texts = [
-        opening.seen.dialect.original(before.raw, block.index)
-        for block in before.blocks
-        if before.role is Role.ASSISTANT and block.kind is Kind.TEXT
+        opening.seen.dialect.original(answer.raw, block.index) for block in answer.blocks if block.kind is Kind.TEXT
     ]
     commands = [command for text in texts for command in _FENCED.findall(text)]
-    if one.tool or not commands:
+    if not commands:
         return UNKNOWN
-    shown = [of_command(command) for command in commands]
-    return Act(
-        b"",
-        shows=any(each.files for each in shown),
-        numbers=any(each.numbered for each in shown),
-        places=any(each.placed for each in shown),
-        recalls=any(each.recalled for each in shown),
-    )
+    shown = of_command("\n".join(commands))
+    return Act(b"", shows=shown.files, numbers=shown.numbered, places=shown.placed, recalls=shown.recalled)
