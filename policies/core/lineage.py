@@ -30,7 +30,7 @@ class Ledger(Struct, frozen=True):
     output_usd: float = 0.0
     """Output cost so far, as reported; part of both sides."""
     markers_usd: float = 0.0
-    """What the markers that Holdfast added have cost so far above `direct_usd`, edits left aside; negative: saved."""
+    """What markers that Holdfast added, and heads that it kept, have cost above `direct_usd`; negative: saved."""
     pauses: int = 0
     """Gaps between turns so far that only an entry with the long time to live outlasts."""
     absences: int = 0

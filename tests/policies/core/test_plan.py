@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from policies.core.divergence import Difference
 from policies.core.edits import Anchor, Decision, Edit, EditKind, Verdict
 from policies.core.lineage import Sent
-from policies.core.plan import Break, Plan
+from policies.core.plan import Break, Kept, Plan
 from tests.policies.building import block_hash
 
 KINDS: tuple[EditKind, ...] = ("recite", "tools", "stabilize", "shape", "mask")
@@ -21,6 +21,11 @@ def test_only_what_is_applied_is_added_by_the_turn() -> None:
     assert Plan((rejected, deferred, applied, applied)).applied == (applied, applied)
 
 
+HEADS = (
+    Kept("stabilize", "system", "applied", "reworded"),
+    Kept("tools", "tools", "applied", "withdrawn"),
+    Kept("stabilize", "system", "rejected", "long_change"),
+)
 PLAN = Plan(sent=Sent(0.0, tokens=700, received_tokens=1000))
 
 
@@ -34,6 +39,7 @@ PLAN = Plan(sent=Sent(0.0, tokens=700, received_tokens=1000))
             replace(PLAN, decisions=(decision("deferred"), decision("applied")), prefix="broken:policy_mask"),
             "applied=mask:1; removed=300; prefix=broken:policy_mask",
         ),
+        (replace(PLAN, heads=HEADS), "applied=stabilize:1,tools:1; removed=300; prefix=kept"),
         (replace(PLAN, replayed=(1, 4), prefix="first"), "applied=stabilize:2; removed=300; prefix=first"),
         (
             replace(PLAN, decisions=(decision("applied"),) * 3, replayed=(1,)),

@@ -17,7 +17,21 @@ from policies.tools import Tools
 from proxy.dialects.slices import split
 from proxy.errors import StoreError
 from proxy.exchange import Prepared
-from tests.proxy.driving import ANTHROPIC, CHAT, RESPONSES, WIRES, Json, Replica, Step, Wire, dump, run, turns_of, work
+from tests.proxy.driving import (
+    ANTHROPIC,
+    CHAT,
+    CONVERSE,
+    RESPONSES,
+    WIRES,
+    Json,
+    Replica,
+    Step,
+    Wire,
+    dump,
+    run,
+    turns_of,
+    work,
+)
 from tests.proxy.exchange.faults import FaultyStore
 
 PINNING = Policy(name="pinning", mask=Mask(when="never"), shape=Shape(lossless=False, repeats=False))
@@ -235,6 +249,34 @@ def test_where_nothing_at_the_tail_can_carry_a_note_the_clients_head_is_sent() -
     whole["messages"].append({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]})
     found = run(replica.send(CHAT, dump(whole)))
     assert found.body == dump(whole) and _reasons(found) == {"system": "no_place"}
+
+
+def test_a_head_whose_markers_would_be_too_many_now_is_not_put_back() -> None:
+    replica, turns = Replica(PINNING), turns_of(STEPS)
+
+    def marked(head: Head, turn: list[Step], messages: int) -> bytes:
+        whole = json.loads(head.body(ANTHROPIC, turn))
+        whole["system"].append({"type": "text", "text": "Go on."})
+        for block in whole["system"] if not messages else []:
+            block["cache_control"] = {"type": "ephemeral"}
+        for message in whole["messages"][-messages:] if messages else []:
+            message["content"][-1]["cache_control"] = {"type": "ephemeral"}
+        return dump(whole)
+
+    run(replica.send(ANTHROPIC, marked(Head(), turns[0], 0)))
+    run(replica.send(ANTHROPIC, marked(Head(), turns[1], 0)))
+    drifted = marked(Head(day=22), turns[2], 3)
+    assert _bare(run(replica.send(ANTHROPIC, drifted)).body) == _bare(drifted)
+    assert replica.witness.degradations == [("rule", "too_many_markers")]
+
+
+def test_a_head_that_means_two_things_is_left_alone() -> None:
+    replica, turns = Replica(PINNING), turns_of(STEPS)
+    for turn in turns[:2]:
+        run(replica.send(CONVERSE, Head().body(CONVERSE, turn)))
+    odd = Head().body(CONVERSE, turns[2]).replace(b'"toolConfig": {', b'"toolConfig": {"tools": [], ')
+    assert _bare(run(replica.send(CONVERSE, odd)).body) == _bare(odd)
+    assert replica.witness.degradations == [("rule", "head_unreadable")]
 
 
 def test_turning_the_setting_off_in_the_middle_is_told_as_our_own_doing() -> None:

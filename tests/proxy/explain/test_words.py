@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from metrics.loss import Cause
 from policies.core.edits import FIRST_SENDING
 from policies.core.outcome import Lost, Step, Story, Tally
-from policies.core.plan import Break
+from policies.core.plan import Break, Kept
 from proxy.explain import words
-from proxy.explain.figures import total_of
+from proxy.explain.figures import line_of, total_of
 from proxy.explain.looking import Turn
 from tests.proxy.explain.building import CHANGED, MASKING, WHERE, turn
 from tests.proxy.store.records import record
@@ -68,6 +68,18 @@ def test_a_note_is_shown_with_what_it_adds_and_without_figures_of_a_batch() -> N
     text = words.turn(turn(story=story), 9)
     assert ", about 90 added to it\n" in text
     assert "1 recite applied: first_sending, -90 tokens\n\nrewrite" in text
+
+
+def test_a_head_that_was_kept_is_shown_with_what_it_saved_and_one_that_was_not_with_the_reason() -> None:
+    heads = (
+        Kept("stabilize", "system", "applied", "reworded", 24_760),
+        Kept("tools", "tools", "rejected", "no_restriction"),
+    )
+    shown = turn(story=Story(heads=heads))
+    text = words.turn(shown, 9)
+    assert "system went out as before (stabilize: reworded), about 24,760 tokens kept" in text
+    assert "tools went out as the client has it now (tools: no_restriction)" in text
+    assert line_of(shown).applied == {"stabilize": 1}
 
 
 def test_a_turn_of_which_little_is_known_says_what_it_knows() -> None:
