@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from policies.core.conversation import Head
 from policies.core.edits import Verdict
 from policies.core.heads import Part
 from policies.core.lineage import Lineage
@@ -175,14 +176,16 @@ def _check(asked: Asked, found: Seen, parts: Sequence[Part]) -> None:
     heads = found.conversation.head, asked.seen.conversation.head
     if heads[0].parameters_hash != heads[1].parameters_hash and not any(part.values for part in parts):
         raise Illegal("parameters_changed")
-    _check_markers(found)
+    _check_markers(*heads, asked.seen)
 
 
-def _check_markers(seen: Seen) -> None:
+def _check_markers(head: Head, before: Head, seen: Seen) -> None:
     """With the markers that the client sent then, the request must be one that the provider takes now (T8)."""
-    rule, head = seen.profile.cache, seen.conversation.head
+    rule = seen.profile.cache
     if isinstance(rule, Breakpoints) and head.markers + seen.trail.index.markers > rule.limit:
         raise Illegal("too_many_markers")
+    if before.markers and head.long != before.long:
+        raise Illegal("marker_order")
 
 
 def _noted(asked: Asked, chosen: Chosen, text: str) -> Chosen | None:

@@ -15,7 +15,7 @@ from policies.core.divergence import HIDDEN, Difference
 from policies.core.lineage import Lineage
 from policies.core.plan import Break, Plan
 from policies.policy import Policy
-from proxy.diverging import KEPT, breaks
+from proxy.diverging import KEPT, breaks, prompt_of
 from proxy.exchange import Prepared
 from tests.proxy.driving import (
     ANTHROPIC,
@@ -512,3 +512,12 @@ def test_a_system_prompt_in_which_only_the_date_differs_is_told_apart(before: st
     replica.turn(CHAT, work(3), system=before)
     (found,) = _plan(replica.turn(CHAT, work(4), system=after)).breaks
     assert (found.cause, found.where.passing) == ("system_changed", passing)
+
+
+def test_a_head_kept_in_canonical_form_by_an_earlier_version_is_still_compared() -> None:
+    old = prompt_of(ANTHROPIC.dialect, "tools", b'[{"name":"a"}]')
+    now = prompt_of(ANTHROPIC.dialect, "tools", b'{"tools":[ {"name": "a"} ]}')
+    assert old.tools == now.tools == ({"name": "a"},)
+    system = prompt_of(CHAT.dialect, "system", b'{"messages":[{"role":"system","content":"x"}]}')
+    before = prompt_of(CHAT.dialect, "system", b'[{"content":[{"text":"x","type":"text"}],"role":"system"}]')
+    assert system.system == before.system

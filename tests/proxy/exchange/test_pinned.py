@@ -270,6 +270,17 @@ def test_a_head_whose_markers_would_be_too_many_now_is_not_put_back() -> None:
     assert replica.witness.degradations == [("rule", "too_many_markers")]
 
 
+def test_a_head_whose_markers_live_for_another_time_is_not_put_back() -> None:
+    replica, bodies = Replica(PINNING), []
+    for head, turn, life in zip([Head(), Head(), Head(day=22)], turns_of(STEPS), ["5m", "5m", "1h"], strict=False):
+        whole = json.loads(head.body(ANTHROPIC, turn))
+        whole["system"][-1]["cache_control"] = {"type": "ephemeral", "ttl": life}
+        bodies.append(dump(whole))
+    found = [run(replica.send(ANTHROPIC, body)) for body in bodies]
+    assert _head(ANTHROPIC, found[2].body) == _head(ANTHROPIC, bodies[2])
+    assert replica.witness.degradations == [("rule", "marker_order")]
+
+
 def test_a_head_that_means_two_things_is_left_alone() -> None:
     replica, turns = Replica(PINNING), turns_of(STEPS)
     for turn in turns[:2]:
