@@ -20,6 +20,7 @@ _NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 _VALUE = re.compile(rf"(?P<path>{_PATH})|(?P<name>{_NAME})")
 _QUOTED = re.compile(r"\"([^\"\n]{6,200})\"|'([^'\n]{6,200})'")
 _TELLING = re.compile(r"[_.\d]|[a-z][A-Z]")
+_WORD = re.compile(r"[\w./~@+-]{6,}")
 _ESCAPED = re.compile(r"\\[nrt\"\\]")  # in JSON, where `\n` would become part of the name behind it
 
 # What says of a text what it holds. A number in front of an assignment is a line's, as tools that show files print it.
@@ -50,15 +51,22 @@ def values(text: str) -> Iterator[str]:
 def marks(text: str, *, json: bool = False) -> frozenset[int]:
     """The values as numbers, to be compared. Two values that meet in one number keep an observation longer, no more.
 
-    `json`: the text is JSON.
+    `json`: the text is JSON. Read more coarsely than by `values`, in a third of the time, since all that is new passes.
     """
     text = text[:READ]
-    found: set[int] = set()
-    for value in values(_ESCAPED.sub(" ", text) if json else text):
-        found.add(crc32(value.encode("utf-8", "replace")))
-        if len(found) == KEPT:
-            break
-    return frozenset(found)
+    words = _WORD.findall(_ESCAPED.sub(" ", text) if json else text)
+    telling = [word for word in map(_bare, dict.fromkeys(words)) if len(word) >= SHORTEST and not _plain(word)]
+    quoted = [one or other for one, other in _QUOTED.findall(text)] if not json else []
+    return frozenset(crc32(value.encode("utf-8", "replace")) for value in (*telling, *quoted)[:KEPT])
+
+
+def _bare(word: str) -> str:
+    return word.strip("./-+@")
+
+
+def _plain(word: str) -> bool:
+    """A word of a language, or a number."""
+    return word.isdigit() or (word.isalpha() and (word.islower() or word.istitle() or word.isupper()))
 
 
 def named(text: str, room: int) -> tuple[str, ...]:
