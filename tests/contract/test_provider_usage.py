@@ -175,8 +175,25 @@ SHAPES = {
 @pytest.mark.parametrize("name", SHAPES)
 def test_usage_is_read_as_its_provider_words_it(name: str) -> None:
     dialect, usage, expected = SHAPES[name]
-    body = json.dumps({"id": "x", "usage": usage}).encode()
-    assert by_name(dialect).usage(body) == expected
+    assert by_name(dialect).usage(json.dumps({"usage": usage}).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "answer"),
+    [
+        ("anthropic_messages", {"id": "msg_1", "usage": {}}),
+        ("anthropic_messages", {"type": "message_start", "message": {"id": "msg_1", "usage": {}}}),
+        ("openai_responses", {"type": "response.completed", "response": {"id": "msg_1", "usage": {}}}),
+        ("openai_responses", {"id": "msg_1", "usage": {}}),
+    ],
+)
+@pytest.mark.parametrize(("id", "read"), [("msg_1", "msg_1"), ("a b", None), (7, None)])
+def test_the_id_of_an_answer_is_read_where_a_later_request_may_ask_about_it(
+    dialect: str, answer: dict[str, object], id: object, read: str | None
+) -> None:
+    body = json.dumps(answer).replace('"msg_1"', json.dumps(id)).encode()
+    found = by_name(dialect).usage(body)
+    assert found is not None and found.answer == read
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ DOCUMENTED: dict[str, Any] = {
     "tools": {"append_only": True},
     "recite": {"enabled": False, "every": 30_000, "at": 0.3, "max_tokens": 300, "failing_calls": False},
     "recall": {"inject": False},
+    "explain": {"ask_provider": False},
     "limits": {"effective": None},
     "per_tool": {},
 }

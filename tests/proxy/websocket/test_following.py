@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from policies.core.usage import Usage
 from proxy import exchange
@@ -73,7 +74,7 @@ class Stage:
         *,
         status: int = 200,
     ) -> None:
-        self.settled.append((usage, status, prepared.passthrough))
+        self.settled.append((replace(usage, answer=None) if usage else None, status, prepared.passthrough))
 
     async def ask(self, *items: object, **fields: object) -> None:
         message = create(*items, **fields)
