@@ -23,7 +23,7 @@ from policies.core.profile import Profile
 from policies.core.usage import Usage, input_cost, output_cost
 from policies.policy import Policy
 from policies.routes import in_holdout
-from proxy.answering.offering import answered_here, fits, offered, with_tool
+from proxy.answering.offering import answered_here, fits, offered, tool_cost, with_tool
 from proxy.archive import Archive
 from proxy.comparing import Asked
 from proxy.deciding import PATIENCE, Case, Degraded, Mode, commit, deciding, tell
@@ -323,7 +323,8 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
     sent = planned.mode != "shadow" and status < 400
     reckoned = reckon(planned.plan, profile, usage) if sent else None
     further = sum(input_cost(profile, one) + output_cost(profile, one) for one in prepared.further)
-    return Settled(prepared, usage, status, actual + further, _direct(planned, usage, actual), reckoned)
+    direct = _direct(planned, usage, actual) - tool_cost(planned.seen, prepared.answers, usage)
+    return Settled(prepared, usage, status, actual + further, direct, reckoned)
 
 
 def _direct(planned: Planned, usage: Usage, actual: float) -> float:

@@ -9,6 +9,8 @@ The agent's history then lacks the call. It is not put back: what was sent for a
 sent for the next one, the further requests are forks of it that nobody continues, and no message of the agent has to
 be rewritten. Reasoning behind a call is bound to it, so it is left out of what the agent gets.
 
-Rules of this room: the splicers are pure; `rounds` drives them. What is odd passes as it came. A call beside calls
-of the agent's own is dropped unanswered: the agent's results come first, and the model can ask again.
+A call beside calls of the agent's own waits for these: it is answered by a note at the tail of the agent's next
+request, which was never sent before, so that the note costs no cache.
+
+Rules of this room: the splicers are pure; `rounds` drives them. What is odd passes as it came.
 """

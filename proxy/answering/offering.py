@@ -11,11 +11,15 @@ import msgspec
 from msgspec import Raw, Struct
 
 from policies.core.conversation import Role
+from policies.core.profile import MILLION
+from policies.core.usage import Usage
 from proxy.answering.definition import DEFINITIONS, NAME
 from proxy.dialects.slices import find_value
 from proxy.lineages import Place
 from proxy.reading import Seen
 
+TOKENS = 140
+"""Of its definition, by o200k."""
 _AUTO = (b'"auto"', b'{"type":"auto"}')
 
 
@@ -50,6 +54,14 @@ def with_tool(seen: Seen, body: bytes) -> bytes:
     end -= 1
     at = end if end < cut.begin else end + len(body) - len(cut.rest)
     return b"%b,%b%b" % (body[:at], DEFINITIONS[seen.dialect.name], body[at:])
+
+
+def tool_cost(seen: Seen, answers: frozenset[str], usage: Usage) -> float:
+    """What the tool's own definition has cost (estimate): without Holdfast it would not have been there."""
+    if NAME not in answers:
+        return 0.0
+    prices = seen.profile.prices_for(usage.input or 0)
+    return TOKENS * (prices.read if usage.cache_read else prices.input) / MILLION
 
 
 def fits(seen: Seen, path: str) -> bool:

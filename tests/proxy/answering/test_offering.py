@@ -1,5 +1,6 @@
 """Which requests get the tool `recall`: from the first turn of a lineage on, or never."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from metrics.events import Measured
+from policies.core.usage import Usage
 from policies.policy import Policy, Recall
 from policies.tools import Tools
+from proxy.accounting import accounted
 from proxy.answering.definition import DEFINITIONS, NAME
-from proxy.exchange import Prepared, Request, prepare
+from proxy.exchange import Prepared, Request, prepare, settle
 from tests.proxy.driving import (
     ANTHROPIC,
     CHAT,
@@ -63,6 +67,33 @@ def test_a_new_conversation_has_it_last_on_every_turn_and_nothing_else_changes(w
         bodies.append(prepared.body)
     assert bodies[0].replace(b"," + DEFINITIONS[wire.name], b"") == wire.body(turns[0])
     assert all(DEFINITIONS[wire.name] in body for body in bodies)
+
+
+@every_wire
+def test_what_the_tool_costs_is_no_cost_without_holdfast(wire: Wire) -> None:
+    told = []
+    for policy in (IDLE, replace(IDLE, recall=Recall(inject=True))):
+        replica = Replica(policy)
+        for usage in (Usage(2000, 0, 0, None, 5), Usage(2100, 1900, 0, None, 5)):
+            prepared = turn(replica, wire, work(0))
+            run(settle(prepared, replica.context, usage, replica.now))
+        told.append(replica.witness.accounts)
+    for plain, with_tool in zip(*told, strict=True):
+        assert plain.actual == with_tool.actual and plain.direct == plain.actual
+        assert with_tool.direct is not None and plain.direct is not None
+        assert 0 < plain.direct - with_tool.direct < 0.001
+
+
+def test_what_further_requests_cost_is_a_cost_of_ours_alone() -> None:
+    replica = Replica(replace(IDLE, recall=Recall(inject=True)))
+    prepared, usage = turn(replica, ANTHROPIC, work(0)), Usage(2000, 0, 0, None, 5)
+    run(settle(prepared, replica.context, usage, replica.now))
+    run(settle(dataclasses.replace(prepared, further=(usage, usage)), replica.context, usage, replica.now))
+    alone, thrice = replica.witness.accounts
+    assert alone.actual and thrice.actual == pytest.approx(3 * alone.actual)
+    assert thrice.direct == alone.direct
+    spent = [event for event in accounted(thrice) if isinstance(event, Measured)]
+    assert [event.input for event in spent] == [2000, 2000, 2000]
 
 
 @every_wire
