@@ -14,7 +14,8 @@ from policies.core.conversation import Role
 from policies.core.profile import MILLION
 from policies.core.usage import Usage
 from proxy.answering.definition import DEFINITIONS, NAME
-from proxy.dialects.slices import find_value
+from proxy.dialects.slices import array_slices, find_value
+from proxy.errors import DialectError
 from proxy.lineages import Place
 from proxy.reading import Seen
 
@@ -67,8 +68,17 @@ def tool_cost(seen: Seen, answers: frozenset[str], usage: Usage) -> float:
 def fits(seen: Seen, path: str) -> bool:
     """The client has tools, none of this name, and its history is its own to keep."""
     head = seen.conversation.head
-    own = head.tools > 0 and all(name != NAME for name, _ in head.definitions)
-    return own and not head.stand_down and _readable(seen, path)
+    other = all(name != NAME for name, _ in head.definitions)
+    return other and not head.stand_down and _readable(seen, path) and _listed(seen.cut.rest)
+
+
+def _listed(rest: bytes) -> bool:
+    """Whether there is a list of tools, and something in it."""
+    try:
+        start, end = find_value(rest, ("tools",))
+        return bool(array_slices(rest[start:end]))
+    except DialectError:
+        return False
 
 
 def _readable(seen: Seen, path: str) -> bool:

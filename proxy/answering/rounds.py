@@ -32,7 +32,7 @@ MAX_CALLS = 8
 """Answered at once, each with a text of bounded length."""
 NO_CALLS: tuple[Called, ...] = ()
 
-NOTE = "(What was elided could not be read back now, so this answer ends here.)"
+NOTE = "(A call in this answer could not be carried out now, so it ends here.)"
 """The one text of our own that an agent may see. Without it its history might hold a message that says nothing."""
 
 LAST = "\n[This was the last call of this tool that is answered in this step.]"

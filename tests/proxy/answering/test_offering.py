@@ -159,7 +159,10 @@ def test_a_front_end_that_cannot_answer_calls_offers_nothing() -> None:
     ("wire", "fields"),
     [
         (ANTHROPIC, {"tool": ""}),
+        (ANTHROPIC, {"tools": None, "mcp_servers": [{"name": "s", "url": "http://s"}]}),
         (ANTHROPIC, {"tool": NAME}),
+        (CHAT, {"tools": "all"}),
+        (CHAT, {"tool": "", "functions": [{"name": "f"}]}),
         (ANTHROPIC, {"tool_choice": {"type": "none"}}),
         (ANTHROPIC, {"tool_choice": {"type": "tool", "name": "read_file"}}),
         (ANTHROPIC, {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}),
