@@ -32,8 +32,9 @@ FIRST_TOKENS = 22
 TOOL_TOKENS = 12
 """Of those, at most for the tool's name."""
 
-NAMED_SHARE = 0.12
-"""Of an observation's tokens, what may go into naming its values: 30 of 250."""
+NAMED_SHARE = 0.2
+"""Of an observation's tokens, what may go into naming its values: 50 of 250. A name costs a few tokens once masked, and
+keeps what keeping the whole would have been dear for."""
 NAMED_MOST = 600
 """Tokens of names at most."""
 TOKEN = 3
@@ -64,7 +65,7 @@ class MaskForTool(Struct, frozen=True, forbid_unknown_fields=True):
 class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the mask policy."""
 
-    keep_newest: int = 6
+    keep_newest: int = 5
     """Newer observations that make one old; half as many where the agent is done with it."""
     min_tokens: int = 200
     """Shorter observations are left alone."""

@@ -104,12 +104,12 @@ RUN, WRITE = Act(b"run"), Act(b"write", ("f",), writes=True)
 @pytest.mark.parametrize(
     ("messages", "stays"),
     [
-        ((SHOWN,), 6),
-        ((SHOWN, said(2)), 6),
+        ((SHOWN,), 5),
+        ((SHOWN, said(2)), 5),
         ((SHOWN, said(1)), 3),
         ((called("a", act=RUN), observed("a"), called("b", act=RUN), observed("b", 100)), 3),
         ((called("a", act=WRITE), observed("a")), 3),
-        ((observed("a", failed=True, values=frozenset({1})), said(1)), 6),
+        ((observed("a", failed=True, values=frozenset({1})), said(1)), 5),
     ],
     ids=["unused", "not taken from", "taken from", "superseded", "answers a write", "failure"],
 )
@@ -134,7 +134,7 @@ def test_by_age_alone_use_does_not_count() -> None:
 
 
 def test_what_a_text_that_still_stands_points_to_is_as_new_as_that_text() -> None:
-    whole = conversation(observed("a"), *later(6), observed("b"), *later(5))
+    whole = conversation(observed("a"), *later(6), observed("b"), *later(4))
     identity = archive_id(TENANT, observation("a").content)
     pointer = Placed(Edit("shape", Anchor(block_hash("b")), "as before", 900, needs=identity), 13, 0)
     assert proposed(Mask(), whole) == [0]

@@ -17,7 +17,7 @@ DOCUMENTED: dict[str, Any] = {
     "stabilize": {"replay": True, "pin_system": True, "pin_tools": True},
     "shape": {"lossless": True, "numbers": True, "repeats": True, "max_tokens": None},
     "mask": {
-        "keep_newest": 6,
+        "keep_newest": 5,
         "min_tokens": 200,
         "keep_errors": True,
         "exclude_tools": (),
