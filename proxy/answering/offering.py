@@ -38,9 +38,10 @@ def offered(seen: Seen, place: Place, path: str, wanted: bool) -> bool:
     head, turn = seen.conversation.head, place.retry or place.parent
     if turn is not None and turn.record.offered:
         return True
-    begins = turn is None or turn.record.head[0] != head.tools_hash
+    if not wanted or (turn is not None and turn.record.head[0] == head.tools_hash):
+        return False
     past = any(message.role is Role.ASSISTANT for message in seen.conversation.messages)
-    return wanted and begins and not past and fits(seen, path) and _free(seen.cut.rest, seen.dialect.name)
+    return not past and fits(seen, path) and _free(seen.cut.rest, seen.dialect.name)
 
 
 def answered_here(seen: Seen, path: str, offering: bool, withdrawn: Sequence[str]) -> frozenset[str]:
