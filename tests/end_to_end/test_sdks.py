@@ -319,10 +319,11 @@ for how, streamed in (("plain", False), ("streamed", True)):
 
 @pytest.fixture(scope="module")
 def proxy(staged: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    """With the default policy, less the markers that it adds: they change what is sent, and the usage in the answer."""
+    """With the default policy, less what it adds and shapes: both change what is sent, and the usage in the answer."""
     folder = tmp_path_factory.mktemp("holdfast")
-    policy = folder / "unmarked.yaml"
-    policy.write_text("name: unmarked\nbreakpoints: {auto: false}\n", encoding="utf-8")
+    policy = folder / "as-sent.yaml"
+    settings = "breakpoints: {auto: false}\nshape: {lossless: false, numbers: false, repeats: false}\n"
+    policy.write_text(f"name: as-sent\n{settings}", encoding="utf-8")
     with holdfast(folder, staged.urls, "--policy", str(policy)) as running:
         yield running
 
