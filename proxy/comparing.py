@@ -164,4 +164,4 @@ def listed_again(asked: Asked, sent: bytes, received: bytes) -> Part:
     change = None if old is None or new is None else change_of(old, new)
     gone = change.withdrawn if change else ()
     values = _restricted(asked, change, received) if change and gone else {}
-    return Part("tools", target=sent, withdrawn=gone, values=values or {})
+    return Part("tools", kind="tools" if gone else "stabilize", target=sent, withdrawn=gone, values=values or {})

@@ -94,7 +94,9 @@ def _again(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
     parts = [Part(name, target=turn.held[name]) for name in held if name == "system"]
     if "tools" in held:
         parts.append(listed_again(asked, turn.held["tools"], received["tools"]))
-    return _under(asked, parts) if parts else plain
+    if not parts:
+        return plain
+    return dataclasses.replace(_under(asked, parts), heads=_verdicts(parts, "applied", "again"))
 
 
 def _begun(asked: Asked, plain: Chosen) -> Chosen:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from policies.core.edits import Edit, compose
 from policies.mask import Mask
 from policies.policy import Policy
 from proxy import exchange
@@ -116,7 +118,18 @@ def touched(done: Prepared) -> set[int]:
     plan, lead = done.planned.plan, done.planned.seen.lead
     edits = {placed.message for placed in plan.in_force}
     markers = (marker.message for marker in plan.markers)
-    return {lead + index for index in (*edits, *plan.replayed, *markers)} | ({OUTSIDE} if plan.members else set())
+    outside = {OUTSIDE} if plan.members or kept_head(done) else set()
+    return {lead + index for index in (*edits, *plan.replayed, *markers)} | outside | kept_leads(done)
+
+
+def kept_head(done: Prepared) -> bool:
+    """Whether the head went out as it was sent before."""
+    return done.plan is not None and any(kept.verdict == "applied" for kept in done.plan.heads)
+
+
+def kept_leads(done: Prepared) -> set[int]:
+    """The system messages at the front of the list, where they belong to a head that was kept."""
+    return set(range(done.planned.seen.lead)) if done.planned and kept_head(done) else set()
 
 
 def unexplained(line: Line, done: Prepared) -> Iterator[str]:
@@ -127,7 +140,8 @@ def unexplained(line: Line, done: Prepared) -> Iterator[str]:
     if OUTSIDE not in changed and before.rest != after.rest or len(before.elements) != len(after.elements):
         yield "changed outside the messages"
         return
-    if [(head.tools_hash, head.system_hash) for head in heads][0] != (heads[1].tools_hash, heads[1].system_hash):
+    same = (heads[0].tools_hash, heads[0].system_hash) == (heads[1].tools_hash, heads[1].system_hash)
+    if not same and not kept_head(done):
         yield "the head says something else"
     differs = {
         index
@@ -136,10 +150,20 @@ def unexplained(line: Line, done: Prepared) -> Iterator[str]:
     }
     if differs - changed:
         yield f"messages {sorted(differs - changed)} changed without an entry"
+    yield from missing(done, [bytes(one) for one in after.elements])
+
+
+def missing(done: Prepared, after: list[bytes]) -> Iterator[str]:
+    """What the edits of each block come to, where it does not stand in what was sent."""
     assert done.planned
+    blocks: dict[tuple[int, int], list[Edit]] = {}
     for placed in done.planned.plan.in_force:
-        if json.dumps(placed.edit.text).encode() not in bytes(after.elements[done.planned.seen.lead + placed.message]):
-            yield f"the edit of message {placed.message} was not made"
+        blocks.setdefault((placed.message, placed.block), []).append(placed.edit)
+    for (message, _), edits in blocks.items():
+        made, raw = compose(edits), after[done.planned.seen.lead + message]
+        for text in (*([] if made.text is None else [made.text]), *made.notes):
+            if msgspec.json.encode(text)[1:-1] not in raw and json.dumps(text).encode()[1:-1] not in raw:
+                yield f"the edit of message {message} was not made"
 
 
 def first_edit(done: Prepared) -> int:
