@@ -85,7 +85,8 @@ def test_a_note_quotes_both_wordings_and_is_written_once() -> None:
 
 
 def test_what_is_new_is_told_as_such() -> None:
-    assert drift([_system("Be careful.\n", "Be careful.\nNow.")]) == 'the system prompt now also reads "Be careful. Now."'
+    said = drift([_system("Be careful.\n", "Be careful.\nNow.")])
+    assert said == 'the system prompt now also reads "Be careful. Now."'
 
 
 def test_the_way_back_is_noted_too_and_what_no_model_needs_never() -> None:

@@ -61,6 +61,7 @@ def _called(path: str, answer: dict[str, Any]) -> list[str]:
 
 
 READ = {"type": "function", "function": {"name": "read"}}
+WRITE = {"type": "function", "name": "write"}
 CASES: list[tuple[str, Any, list[str]]] = [
     (CHAT, None, BOTH),
     (CHAT, "auto", BOTH),
@@ -69,7 +70,7 @@ CASES: list[tuple[str, Any, list[str]]] = [
     (CHAT, {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [READ]}}, ["read"]),
     (RESPONSES, "required", BOTH),
     (RESPONSES, "none", NONE),
-    (RESPONSES, {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "write"}]}, ["write"]),
+    (RESPONSES, {"type": "allowed_tools", "mode": "required", "tools": [WRITE]}, ["write"]),
     (MESSAGES, None, BOTH),
     (MESSAGES, {"type": "any"}, BOTH),
     (MESSAGES, {"type": "none"}, NONE),
