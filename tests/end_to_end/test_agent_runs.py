@@ -1,4 +1,8 @@
-"""Whole agent runs through a served proxy with the default policy, against the strict simulated provider."""
+"""Whole agent runs through a served proxy, against the strict simulated provider.
+
+The policy is the default one, but for what it keeps: a run of forty turns is too short for an edit of what stands
+further back to pay within the planner's bound.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -50,7 +54,9 @@ def run(request: pytest.FixtureRequest, staged: Stage, tmp_path_factory: pytest.
     name: str = request.param
     kind, model = KINDS[name]
     folder: Path = tmp_path_factory.mktemp("run")
-    with holdfast(folder, staged.urls) as proxy, httpx.Client(timeout=PATIENCE) as client:
+    policy = folder / "default.yaml"
+    policy.write_text("name: default\nmask: {keep_newest: 1}\n")
+    with holdfast(folder, staged.urls, "--policy", str(policy)) as proxy, httpx.Client(timeout=PATIENCE) as client:
         count = counted(model)
         direct = staged.simulate(script(turns(TURNS)), PROFILES, count=count)
         upstream = staged.urls["anthropic"]  # the stage is the same on all its ports
@@ -72,14 +78,14 @@ def test_the_answers_are_those_of_a_direct_run(run: Run) -> None:
     ]
 
 
-def test_it_costs_no_more_than_a_tenth_above_direct(run: Run) -> None:
+def test_bound_it_costs_at_most_two_hundredths_more_than_direct(run: Run) -> None:
     through, direct = cost(run.log), cost(run.direct)
     print(
         f"{run.name}: {through:.4f} USD through, {direct:.4f} direct, ratio {through / direct:.3f}; hit rate "
         f"{hit_rate(run.log):.3f} through, {hit_rate(run.direct):.3f} direct; masked {sum(run.masked())} in "
         f"{sum(count > 0 for count in run.masked())} turns"
     )
-    assert through <= 1.10 * direct
+    assert through <= 1.02 * direct
 
 
 def test_old_observations_are_masked_where_that_is_allowed(run: Run) -> None:

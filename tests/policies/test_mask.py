@@ -314,3 +314,11 @@ def test_a_tool_whose_masked_observations_are_asked_for_again_is_masked_later() 
     assert proposed(Mask(), whole, Lineage(TENANT, ledger=Ledger(rereads=(("bash", 1),)))) == []
     assert proposed(Mask(), whole, Lineage(TENANT, ledger=Ledger(rereads=(("other", 1),)))) == [1]
     assert proposed(Mask(liveness=False), whole, Lineage(TENANT, ledger=Ledger(rereads=(("bash", 1),)))) == [1]
+
+
+def test_what_the_agent_has_not_answered_yet_is_never_masked_however_much_came_at_once() -> None:
+    many = message(Role.TOOL, *(observation(f"o{n}") for n in range(9)))
+    whole = conversation(asked(), called("a"), many)
+    for mask in (Mask(), Mask(liveness=False)):
+        assert proposed(mask, whole) == []
+        assert proposed(mask, conversation(*whole.messages, said(9))) == [2] * 4
