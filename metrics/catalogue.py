@@ -95,9 +95,7 @@ FIRST_BYTE = _histogram(
     "holdfast_time_to_first_byte_seconds", "Time from a request's arrival to the first byte of its answer", LONG
 )
 PASSTHROUGH = _counter("holdfast_passthrough_total", "Requests forwarded without being looked at, by reason", "reason")
-UNMEASURED = _counter(
-    "holdfast_unmeasured_total", "Answers without usage: in no figure of tokens, hit rate or cost"
-)
+UNMEASURED = _counter("holdfast_unmeasured_total", "Answers without usage: in no figure of tokens, hit rate or cost")
 RULE_VIOLATIONS = _counter(
     "holdfast_rule_violations_total",
     "Rewritten requests that broke a rule of the provider, so that the original was sent instead",

@@ -19,7 +19,13 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 # Of the HOLDFAST_ variables, those that are no key of the configuration file.
-OTHER_VARIABLES = {"HOLDFAST_CONFIG", "HOLDFAST_POLICY", "HOLDFAST_ADMIN_TOKEN", "HOLDFAST_TENANT_KEY", "HOLDFAST_ARCHIVE_KEY"}
+OTHER_VARIABLES = {
+    "HOLDFAST_CONFIG",
+    "HOLDFAST_POLICY",
+    "HOLDFAST_ADMIN_TOKEN",
+    "HOLDFAST_TENANT_KEY",
+    "HOLDFAST_ARCHIVE_KEY",
+}
 
 
 def _pages() -> dict[str, str]:
