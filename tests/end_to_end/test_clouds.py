@@ -27,7 +27,7 @@ from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, SeenRequest, ToolCall, script
 from proxy.simulator.clouds.signature import SECRET
 from proxy.simulator.records import Record
-from tests.end_to_end.running import Holdfast, Stage, done, holdfast
+from tests.end_to_end.running import UNSHAPED, Holdfast, Stage, done, holdfast
 
 PROFILES = load_profiles()
 KEY = "a-key-of-the-test"
@@ -262,9 +262,12 @@ for how, streamed in (("whole", False), ("streamed", True)):
 
 @pytest.fixture(scope="module")
 def clouds(staged: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    """With the default policy, the clouds on the stage."""
+    """With the default policy, less what it shapes, the clouds on the stage."""
+    folder = tmp_path_factory.mktemp("clouds")
+    policy = folder / "as-sent.yaml"
+    policy.write_text(f"name: as-sent\n{UNSHAPED}", encoding="utf-8")
     urls = {name: staged.urls["anthropic"] for name in ("azure", "vertex", "bedrock")}
-    with holdfast(tmp_path_factory.mktemp("clouds"), urls) as running:
+    with holdfast(folder, urls, "--policy", str(policy)) as running:
         yield running
 
 
@@ -352,7 +355,9 @@ def looking(seen: SeenRequest) -> Answer:
 
 def always(folder: Path) -> Path:
     policy = folder / "always.yaml"
-    policy.write_text("name: always\nmask: {keep_newest: 2, min_tokens: 50, when: always}\n")
+    policy.write_text(
+        f"name: always\nmask: {{keep_newest: 2, min_tokens: 50, when: always, liveness: false}}\n{UNSHAPED}"
+    )
     return policy
 
 

@@ -23,6 +23,13 @@ LONG = (150, 220)
 pytestmark = pytest.mark.slow
 
 
+def keen(folder: Path) -> str:
+    """A policy file with which edits pay in a short run."""
+    policy = folder / "keen.yaml"
+    policy.write_text("name: keen\nmask: {keep_newest: 2, liveness: false}\n")
+    return str(policy)
+
+
 def agent(name: str, url: str, client: httpx.Client) -> Agent:
     kind, model = KINDS[name]
     return kind(url, client, model, lines=LONG)
@@ -48,7 +55,7 @@ def assert_unbroken(log: Sequence[Record], killed: int) -> None:
 def test_the_next_turn_after_a_kill_keeps_prefix_and_masks(staged: Stage, tmp_path: Path, name: str) -> None:
     log = staged.simulate(script(turns(60)), PROFILES, count=counted(KINDS[name][1]))
     with httpx.Client(timeout=PATIENCE) as client:
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             working = agent(name, proxy.url, client)
             working.run(BEFORE)
             while not masks(log[-1]) or "mask:" in working.replies[-1].plan:
@@ -57,7 +64,7 @@ def test_the_next_turn_after_a_kill_keeps_prefix_and_masks(staged: Stage, tmp_pa
             killed = len(log)
             proxy.settled(killed)
             proxy.kill()
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             working.url = proxy.url
             working.run(AFTER)
     assert_unbroken(done(log, killed + AFTER), killed)
@@ -72,14 +79,14 @@ def test_a_turn_that_adds_masks_is_durable_before_it_is_answered(staged: Stage, 
     """Killed the moment that its answer begins, before anything of the turn is accounted for."""
     log = staged.simulate(script(turns(60)), PROFILES, count=counted(KINDS[name][1]))
     with httpx.Client(timeout=PATIENCE) as client:
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             working = agent(name, proxy.url, client)
             while not (log and masks(log[-1])):
                 assert len(log) < 55
                 working.turn()
             proxy.kill()
         killed = len(log)
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             working.url = proxy.url
             working.turn()
     assert_unbroken(done(log, killed + 1), killed)
@@ -88,7 +95,7 @@ def test_a_turn_that_adds_masks_is_durable_before_it_is_answered(staged: Stage, 
 def test_a_turn_killed_while_its_answer_streams_is_sent_again_alike(staged: Stage, tmp_path: Path) -> None:
     quick = staged.simulate(script(turns(60)), PROFILES, count=counted("gpt-5.1"))
     with httpx.Client(timeout=PATIENCE) as client:
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             working = agent("chat", proxy.url, client)
             while not (quick and masks(quick[-1])):
                 assert len(quick) < 55
@@ -106,7 +113,7 @@ def test_a_turn_killed_while_its_answer_streams_is_sent_again_alike(staged: Stag
                 answer.read()
         wait_until(lambda: slow[0].left == "during")
         again = staged.simulate(script(turns(60)), PROFILES, count=counted("gpt-5.1"))
-        with holdfast(tmp_path, staged.urls) as proxy:
+        with holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
             reply = client.post(proxy.url + working.path(), content=body, headers=working.headers)
             assert reply.status_code == 200
     assert masks(slow[0])
@@ -115,7 +122,7 @@ def test_a_turn_killed_while_its_answer_streams_is_sent_again_alike(staged: Stag
 
 def test_what_was_masked_can_be_read_back_after_the_kill(staged: Stage, tmp_path: Path) -> None:
     log = staged.simulate(script(turns(60)), PROFILES, count=counted("gpt-5.1"))
-    with httpx.Client(timeout=PATIENCE) as client, holdfast(tmp_path, staged.urls) as proxy:
+    with httpx.Client(timeout=PATIENCE) as client, holdfast(tmp_path, staged.urls, "--policy", keen(tmp_path)) as proxy:
         working = agent("chat", proxy.url, client)
         while not (log and masks(log[-1])):
             assert len(log) < 55
