@@ -42,6 +42,10 @@ def _counters() -> Counters:
 
 COUNTERS = _counters()
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+UNSHAPED = "shape: {lossless: false, numbers: false, repeats: false}\n"
+"""Of a policy file: whatever a tool says is sent as it came."""
+
 PATIENCE = 10.0
 NOW = 1_800_000_000.0
 NAMES = ("anthropic", "openai", "gemini")

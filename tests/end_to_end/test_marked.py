@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from policies.mask import Mask
 from policies.policy import Policy
+from policies.shape import Shape
+from policies.stabilize import Stabilize
 from proxy import exchange
 from proxy.archive.memory import MemoryArchive
 from proxy.dialects.registry import recognise
@@ -30,7 +33,13 @@ from tests.end_to_end.recorded import APIS, CREDENTIALS, PROFILES, SEALS, Line, 
 from tests.end_to_end.running import COUNTERS, NOW
 from tests.end_to_end.test_recorded import Faults
 
-DEFAULT = Policy(name="default")
+PLAIN = Policy(
+    name="plain",
+    mask=Mask(when="never"),
+    shape=Shape(lossless=False, numbers=False, repeats=False),
+    stabilize=Stabilize(pin_system=False, pin_tools=False),
+)
+"""The default policy, less what changes the prompt that the markers stand in."""
 GAP = 10.0
 UNMARKED = ("captures/pydantic-ai-anth", "captures/langchain-anthropic")
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -57,7 +66,7 @@ def sent(rows: Sequence[Line], gap: float = GAP) -> tuple[list[bytes], Faults]:
         Memo(seed=1),
         lambda model, upstream: profile_for(PROFILES, model),
         COUNTERS.counter,
-        lambda request, model: DEFAULT,
+        lambda request, model: PLAIN,
         faults,
     )
 

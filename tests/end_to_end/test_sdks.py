@@ -24,7 +24,7 @@ from starlette.routing import Route
 from proxy.profiles import load_profiles
 from proxy.simulator.brains import Answer, ToolCall, script
 from proxy.simulator.records import Record
-from tests.end_to_end.running import Holdfast, Stage, done, holdfast
+from tests.end_to_end.running import UNSHAPED, Holdfast, Stage, done, holdfast
 
 PROFILES = load_profiles()
 KEY = "a-key-of-the-test"
@@ -322,8 +322,7 @@ def proxy(staged: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     """With the default policy, less what it adds and shapes: both change what is sent, and the usage in the answer."""
     folder = tmp_path_factory.mktemp("holdfast")
     policy = folder / "as-sent.yaml"
-    settings = "breakpoints: {auto: false}\nshape: {lossless: false, numbers: false, repeats: false}\n"
-    policy.write_text(f"name: as-sent\n{settings}", encoding="utf-8")
+    policy.write_text(f"name: as-sent\nbreakpoints: {{auto: false}}\n{UNSHAPED}", encoding="utf-8")
     with holdfast(folder, staged.urls, "--policy", str(policy)) as running:
         yield running
 

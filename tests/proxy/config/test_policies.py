@@ -73,7 +73,7 @@ def test_default_says_what_is_in_effect_without_it() -> None:
 
 def test_aggressive_masks_more_but_only_when_that_pays() -> None:
     policy = load_policy("aggressive").policy
-    assert policy.mask == Mask(keep_newest=5, min_tokens=100, when="pays")
+    assert policy.mask == Mask(keep_newest=3, min_tokens=100, when="pays")
 
 
 def test_the_documented_file_loads_and_says_what_has_no_effect() -> None:
