@@ -66,8 +66,11 @@ def drift(texts: Sequence[Rewording]) -> str:
 
 
 def steady(texts: Sequence[Rewording]) -> bool:
-    """Whether nothing differs but what is recognised to change by itself: a date, an id, a version."""
-    return all(span.volatile or span.harmless for text in texts for span in spans(text))
+    """Whether nothing differs but what is recognised to change by itself: a date, an id, a version.
+
+    Not the line by which a provider bills: one session must not go out under another's.
+    """
+    return all(span.volatile and not span.harmless for text in texts for span in spans(text))
 
 
 def note(drifts: Sequence[str], before: str) -> str:
