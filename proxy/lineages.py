@@ -138,12 +138,16 @@ def _remembered(seen: Seen, head: HeadKey) -> tuple[Turn, int] | None:
 def _under(trail: Trail, common: int, turn: Turn, head: HeadKey) -> tuple[int, Turn]:
     """The newest turn under this very head that this request extends, if there is one: it alone left a cache to read.
 
-    Between two of its steps smolagents asks for a plan, of the same history, under another system prompt.
+    Between two of its steps smolagents asks for a plan, of the same history, under another system prompt. Such a
+    plan extends no plan before it, but shares the larger part with it.
     """
     if turn.head == head or turn.record.sent_head is not None:
         return common, turn
-    ended = ((place, own) for place in range(common, 0, -1) for own in trail.nodes[place - 1].turns.values())
-    return next(((place, own) for place, own in ended if own.head == head), (common, turn))
+    ways = [(place, trail.nodes[place - 1]) for place in range(common, 0, -1)]
+    ended = ((place, own) for place, node in ways for own in node.turns.values() if own.head == head)
+    passed = ((place, node.tip(head)) for place, node in ways if 2 * place >= common and head in node.tips)
+    shared = ((place, own) for place, own in passed if own is not None)
+    return next(ended, None) or next(shared, (common, turn))
 
 
 def _by_its_end(seen: Seen, memo: Memo) -> Turn | None:
