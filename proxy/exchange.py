@@ -80,6 +80,8 @@ class Planned:
     turn: Turn
     before: Sent | None = None
     """What the provider saw last on this lineage."""
+    reported: int | None = None
+    """The size of that, as the provider reported it."""
     begin: int = 0
     """The first message that the turn before did not hold."""
     again: bool = False
@@ -232,7 +234,9 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
     case = Case(context, asked, chosen, place, lineage, policy, mode, now, _rewritten(seen, place, lineage), has_tool)
     decided, body, turn = await commit(case, await deciding(case))
     begin, again = begin_of(seen, place, lineage), place.retry is not None
-    planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, begin, again)
+    last = place.retry or place.parent
+    reported = last.input if last else None
+    planned = Planned(tenant, seen, policy, mode, decided, turn, lineage.last, reported, begin, again)
     headers = _headers(turn.record, decided, mode)
     if decided.losses:
         log.info("cached input is lost: session `%s`, turn %s, %s", *(value for _, value in headers))
@@ -298,7 +302,7 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
         where = _visible(turn.record.session), turn.record.turn
         log.info("signs of trouble in a context: session `%s`, turn %s, %s", *where, signs)
     if usage is not None:
-        turn.answer = usage.answer or ""
+        turn.answer, turn.input = usage.answer or "", usage.input
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
     await _persist(context, planned, _outcome(settled, planned))
@@ -321,7 +325,7 @@ def _costed(prepared: Prepared, planned: Planned, usage: Usage | None, status: i
     profile = planned.seen.profile
     actual = input_cost(profile, usage) + output_cost(profile, usage)
     sent = planned.mode != "shadow" and status < 400
-    reckoned = reckon(planned.plan, profile, usage) if sent else None
+    reckoned = reckon(planned.plan, profile, usage, planned.reported) if sent else None
     further = sum(input_cost(profile, one) + output_cost(profile, one) for one in prepared.further)
     direct = _direct(planned, usage, actual) - tool_cost(planned.seen, prepared.answers, usage)
     return Settled(prepared, usage, status, actual + further, direct, reckoned)

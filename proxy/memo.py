@@ -76,6 +76,8 @@ class Turn:
     """Where its request ended."""
     answer: str = ""
     """The provider's id of its answer; not kept in the store."""
+    input: int | None = None
+    """Tokens of its request, as the provider reported them; not kept in the store."""
     owed: str = ""
     """What its answer asked for and is told at the tail of the next request; not kept in the store either."""
     beyond: tuple[bytes, ...] = ()

@@ -26,13 +26,17 @@ class Reckoned(Struct, frozen=True):
     losses: tuple[Lost, ...]
 
 
-def reckon(plan: Plan, profile: Profile, usage: Usage) -> Reckoned | None:
-    """None where the provider did not say what it read."""
+def reckon(plan: Plan, profile: Profile, usage: Usage, before: int | None = None) -> Reckoned | None:
+    """None where the provider did not say what it read.
+
+    `before`: the input that it reported for the turn before, where that is known: no more of it can be read.
+    """
     if not usage.input or usage.cache_read is None or not plan.sent.tokens:
         return None
     scale = usage.input / plan.sent.tokens
+    most = usage.input if before is None else min(usage.input, before)
     # a provider that reads in steps reports whole ones, of its own tokens
-    achievable = rounded(profile.cache, round(min(plan.achievable_tokens * scale, usage.input)), usage.input)
+    achievable = rounded(profile.cache, round(min(plan.achievable_tokens * scale, most)), usage.input)
     found = [(Cause(loss.cause), round(loss.tokens * scale)) for loss in plan.losses]
     unread = achievable - usage.cache_read
     if unread > TOLERANCE * usage.input + _step(profile):

@@ -74,3 +74,12 @@ def test_a_rewrite_of_ours_is_charged_to_its_rule_at_its_price() -> None:
     )
     (lost,) = _reckoned(plan, Usage(input=20_000, cache_read=16_000)).losses
     assert (lost.party, lost.tokens, lost.cost) == ("mask", 8_000, 0.02)
+
+
+def test_no_more_can_be_read_than_the_turn_before_was_reported_to_hold() -> None:
+    """An estimate of a text that is hardly words is off by more than what is tolerated."""
+    plan = Plan(achievable_tokens=2_500, sent=Sent(0.0, 4_400, 4_400))
+    usage = Usage(input=4_193, cache_read=2_288)
+    alone, known = reckon(plan, PROFILE, usage), reckon(plan, PROFILE, usage, before=2_288)
+    assert alone and [lost.cause for lost in alone.losses] == ["provider_unexplained"]
+    assert known and known.achievable == 2_288 and not known.losses
