@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.structs import replace
 
 from policies.mask import Mask, MaskForTool
@@ -135,7 +136,8 @@ def test_what_shows_files_is_not_shaped_but_where_a_tool_is_told_to() -> None:
 def test_a_policy_shapes_where_any_of_its_settings_does() -> None:
     none = Shape(lossless=False, numbers=False, repeats=False)
     assert shapes(Policy("x")) and not shapes(Policy("x", shape=none))
-    for own in (ShapeForTool(lossless=True), ShapeForTool(numbers=True), ShapeForTool(repeats=True), ShapeForTool(max_tokens=9)):
+    one_each = ({"lossless": True}, {"numbers": True}, {"repeats": True}, {"max_tokens": 9})
+    for own in (convert(each, ShapeForTool) for each in one_each):
         assert shapes(Policy("x", shape=none, per_tool={"a": ForTool(shape=own)}))
 
 

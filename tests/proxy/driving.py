@@ -38,7 +38,8 @@ STEP = 10.0
 PROFILES = load_profiles()
 
 UNMARKED = Breakpoints(auto=False)
-EAGER = Policy(name="eager", mask=Mask(keep_newest=1, min_tokens=61, when="always", liveness=False), breakpoints=UNMARKED)
+_EACH_TURN = Mask(keep_newest=1, min_tokens=61, when="always", liveness=False)
+EAGER = Policy(name="eager", mask=_EACH_TURN, breakpoints=UNMARKED)
 """Masks whatever is older than the newest observation, at once."""
 PATIENT = Policy(name="patient", mask=Mask(keep_newest=1, min_tokens=61, liveness=False), breakpoints=UNMARKED)
 """Masks when it pays."""

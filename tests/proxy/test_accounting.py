@@ -31,7 +31,7 @@ OFF = Policy(name="off", mode="off", mask=EAGER.mask)
 def last(wire: Wire, policy: Policy, *, read: float = 1.0, status: int = 200) -> Settled:
     """The last exchange of a session, whose provider read this share of what it could and counts double."""
     replica = Replica(policy)
-    for turn in turns_of(work(6)):
+    for turn in turns_of(work(9)):
         prepared = run(replica.prepare(wire, wire.body(turn)))
         assert prepared.plan is not None
         sent = prepared.plan.sent

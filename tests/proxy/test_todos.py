@@ -28,9 +28,10 @@ def item(key: str, name: str, status: str) -> dict[str, str]:
     ],
 )
 def test_the_newest_list_counts_less_what_is_closed(tool: str, under: str, key: str) -> None:
-    old = call(tool, **{under: [item(key, "old", "pending")]})
+    old = call(tool, "", **{under: [item(key, "old", "pending")]})
     new = call(
         tool,
+        "",
         **{
             under: [
                 item(key, "read", "completed"),

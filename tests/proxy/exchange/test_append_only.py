@@ -41,7 +41,8 @@ from tests.proxy.driving import (
 
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 KEEN = Policy(name="keen", mask=Mask(keep_newest=2, min_tokens=61, liveness=False))
-POLICIES = st.sampled_from([EAGER, KEEN, Policy(name="errors too", mask=Mask(1, 61, keep_errors=False, liveness=False))])
+ERRORS_TOO = Policy(name="errors too", mask=Mask(1, 61, keep_errors=False, liveness=False))
+POLICIES = st.sampled_from([EAGER, KEEN, ERRORS_TOO])
 
 sizes = st.sampled_from(["small", "large", "huge", "error", "same"])
 turns = st.tuples(st.lists(sizes, min_size=1, max_size=3), st.booleans(), st.sampled_from([10.0, 10.0, 10.0, 7200.0]))

@@ -125,10 +125,11 @@ def test_a_call_that_fails_again_in_the_same_words_is_told_so_once(wire: Wire) -
 @every_wire
 def test_nothing_is_put_before_an_answer_that_was_given_without_it(wire: Wire) -> None:
     # a client that comes back after turns elsewhere: its newest reasoning may be bound to what stands before
-    failed = [Answer("Again.", ("same",), "hm"), Results((Result("same", "Error: no such file"),))]
+    failed: list[Step] = [Answer("Again.", ("same",), "hm"), Results((Result("same", "Error: no such file"),))]
     replica = Replica(replace(ONCE, recite=Recite(failing_calls=True)))
     replica.turn(wire, [User("Fix it.")])
-    back = replica.turn(wire, [User("Fix it."), *failed, *failed, Answer("Other.", ("c0",)), *work(1)[2:]])
+    steps: list[Step] = [User("Fix it."), *failed, *failed, Answer("Other.", ("c0",)), *work(1)[2:]]
+    back = replica.turn(wire, steps)
     assert back.plan and back.plan.prefix == "kept" and back.body == back.request.body
 
 
