@@ -109,14 +109,35 @@ RUN, WRITE = Act(b"run"), Act(b"write", ("f",), writes=True)
         ((SHOWN, said(1)), 3),
         ((called("a", act=RUN), observed("a"), called("b", act=RUN), observed("b", 100)), 3),
         ((called("a", act=WRITE), observed("a")), 3),
-        ((observed("a", failed=True, values=frozenset({1})), said(1)), 5),
+        ((observed("a", failed=True, values=frozenset({1})), said(1)), 20),
     ],
     ids=["unused", "not taken from", "taken from", "superseded", "answers a write", "failure"],
 )
 def test_half_as_long_stays_what_the_agent_is_done_with(messages: tuple[Message, ...], stays: int) -> None:
     more = sum(part.role is Role.TOOL for part in messages) - 1
-    found = [count + more for count in range(9) if proposed(Mask(), conversation(*messages, *later(count)))]
+    found = [count + more for count in range(21) if proposed(Mask(), conversation(*messages, *later(count)))]
     assert found[0] == stays
+
+
+RECALL = called("a", act=Act(b"recall", recalls=True))
+
+
+@pytest.mark.parametrize(
+    ("messages", "stays", "by_age"),
+    [((RECALL, SHOWN), 10, 10), ((RECALL, SHOWN, said(2)), 10, 10), ((RECALL, SHOWN, said(1)), 3, 5)],
+)
+def test_what_was_recalled_stays_twice_as_long_until_the_agent_takes_something_from_it(
+    messages: tuple[Message, ...], stays: int, by_age: int
+) -> None:
+    for mask, count in ((Mask(), stays), (Mask(liveness=False), by_age)):
+        assert proposed(mask, conversation(asked(), *messages, *later(count - 1))) == []
+        assert proposed(mask, conversation(asked(), *messages, *later(count))) == [2]
+
+
+def test_what_was_recalled_stays_until_the_next_answer_whatever_is_kept() -> None:
+    recalled = conversation(asked(), *steps(1000), RECALL, SHOWN)
+    assert proposed(ALL, recalled) == [2]
+    assert proposed(ALL, replace(recalled, messages=(*recalled.messages, said(2)))) == [2, 4]
 
 
 def test_what_is_taken_from_again_is_no_longer_proposed() -> None:
