@@ -87,7 +87,7 @@ async def test_a_conversation_is_planned_and_its_usage_is_read(trust: Trust) -> 
         b"authorization=Bearer k",
         "openai_responses",
     )
-    assert running.driver.settled == [(Usage(input=8, cache_read=None, output=2), 200)]
+    assert running.driver.settled == [(Usage(input=8, cache_read=None, output=2, answer="resp_1"), 200)]
     assert running.recorder.ends == ["agent"]
 
 
