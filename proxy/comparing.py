@@ -4,22 +4,23 @@ Rules of this room: nothing is decided here: a part can be sent as before or can
 withdraws must be disallowed. It must not know prices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from policies.core.conversation import Role
 from policies.core.heads import Part, reworded_system, reworded_tools
 from policies.core.lineage import PARTS, Lineage
 from policies.policy import Policy
 from policies.stabilize import drift, steady, system_refusal, tools_refusal
-from policies.tools import Change, change_of
+from policies.tools import Change, Growth, change_of
 from proxy.dialects.canonical import decode
 from proxy.dialects.head_bytes import part_values
-from proxy.dialects.head_choice import choice_of, no_tools, only_tools, with_added
+from proxy.dialects.head_choice import choice_of, no_tools, only_tools, with_added, with_own
 from proxy.dialects.head_tools import is_marked, named_tools
 from proxy.dialects.slices import Path
-from proxy.diverging import prompt_of
+from proxy.diverging import parts_of, prompt_of
 from proxy.lineages import Place
-from proxy.memo import Turn, bounded
+from proxy.memo import News, Turn, bounded
 from proxy.reading import Reader, Seen
 
 COMPARED = 256
@@ -27,6 +28,17 @@ COMPARED = 256
 
 Parts = Mapping[str, bytes]
 """Of a head, by name, as they are kept."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Taught:
+    """What other sessions of an agent teach one that begins."""
+
+    head: Parts = field(default_factory=dict)
+    """As the newest of them was sent it, while that is cached."""
+    tools: bytes = b""
+    """All that it came to list."""
+    growth: Growth = Growth()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,8 +54,7 @@ class Asked:
     body: bytes
     path: str
     now: float
-    taught: Parts = field(default_factory=dict)
-    """The head that another session of this agent was sent, for one that begins."""
+    taught: Taught = Taught()
 
     @property
     def turn(self) -> Turn | None:
@@ -53,7 +64,7 @@ class Asked:
     @property
     def held(self) -> Parts:
         """What the provider holds."""
-        return self.turn.sent_as(self.mode) if self.turn else self.taught
+        return self.turn.sent_as(self.mode) if self.turn else self.taught.head
 
 
 def differing(asked: Asked, received: Parts) -> tuple[Part, ...]:
@@ -119,6 +130,54 @@ def _listed(asked: Asked, change: Change, before: bytes, now: bytes, said: str) 
     return Part("tools", "", "added", "tools", target, False, said, change.withdrawn, values)
 
 
+def catalogued(asked: Asked) -> Part | None:
+    """All tools that the agent came to list before; None where it does not begin with a part of them."""
+    names, known, now = asked.seen.dialect.fields.tools, asked.taught.tools, parts_of(asked.seen)["tools"]
+    change, old, new = _change(names, known, now)
+    if change is None or change.added or not change.withdrawn:
+        return None
+    values = _restricted(asked, change, now)
+    if values is None:
+        return Part("tools", "no_restriction", kind="tools")
+    target = with_own(names, known, now, [new.index(name) if name in change.stay else None for name in old])
+    if target is None:
+        return Part("tools", "several_lists", kind="tools")
+    return Part("tools", "", "catalogue", "tools", target, withdrawn=change.withdrawn, values=values)
+
+
+def news_of(asked: Asked) -> tuple[News, frozenset[str]]:
+    """What this turn says of the tools that its agent lists, and all that the client has listed up to now."""
+    seen, parent = asked.seen, asked.place.parent
+    now = parts_of(seen)["tools"]
+    if parent is None:
+        return "begun" if begins(seen, asked.place) else "", _names(seen, now)
+    before = parent.listed or _names(seen, parent.said.get("tools", b""))
+    names = before if now == parent.said.get("tools") else _names(seen, now)
+    return "grown" if before and names - before else "", before | names
+
+
+def _names(seen: Seen, part: bytes) -> frozenset[str]:
+    tools = named_tools(seen.dialect.fields.tools, part) if part.startswith(b"{") else None
+    return frozenset(name for name, _ in tools or ())
+
+
+def begins(seen: Seen, place: Place) -> bool:
+    """Whether this is the first request of an agent with tools: without any it may be a title, or a question."""
+    head = seen.conversation.head
+    answered = any(message.role is Role.ASSISTANT for message in seen.conversation.messages)
+    return bool(head.tools) and not (answered or place.parent or place.retry or head.stand_down)
+
+
+def _change(names: Sequence[str], before: bytes, now: bytes) -> tuple[Change | None, list[str], list[str]]:
+    """What became of a list, and both by names; None where either is not known, or says nothing."""
+    if not (before.startswith(b"{") and now.startswith(b"{")):
+        return None, [], []
+    old, new = (named_tools(names, part) for part in (before, now))
+    if old is None or new is None:
+        return None, [], []
+    return change_of(old, new), [name for name, _ in old], [name for name, _ in new]
+
+
 def _restricted(asked: Asked, change: Change, now: bytes) -> dict[Path, bytes] | None:
     """Members that disallow what the client has withdrawn; None where there is no way."""
     seen, dialect = asked.seen, asked.seen.dialect.name
@@ -160,8 +219,7 @@ def _respelled(asked: Asked, name: str, before: bytes, now: bytes) -> Part | Non
 
 def listed_again(asked: Asked, sent: bytes, received: bytes) -> Part:
     """The tools as a first try sent them."""
-    old, new = (named_tools(asked.seen.dialect.fields.tools, part) for part in (sent, received))
-    change = None if old is None or new is None else change_of(old, new)
+    change, _, _ = _change(asked.seen.dialect.fields.tools, sent, received)
     gone = change.withdrawn if change else ()
     values = _restricted(asked, change, received) if change and gone else {}
     return Part("tools", kind="tools" if gone else "stabilize", target=sent, withdrawn=gone, values=values or {})

@@ -22,6 +22,7 @@ from policies.core.edits import Decision, Edit, Placed, locate
 from policies.core.health import answered
 from policies.core.index import force_of
 from policies.core.lineage import Lineage, Record, held_after, with_fresh
+from policies.core.minimum import cacheable
 from policies.core.plan import Plan
 from policies.core.planner import Terms, plan
 from policies.core.profile import Profile
@@ -29,7 +30,7 @@ from policies.mask import Mask
 from policies.policy import Policy
 from policies.routes import mask_for
 from proxy.archive import Archive
-from proxy.comparing import Asked
+from proxy.comparing import Asked, news_of
 from proxy.describing import reader
 from proxy.dialects import Count
 from proxy.diverging import breaks, said
@@ -134,9 +135,11 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     """The plan. `new` False: what is in force stays, nothing is added."""
     proposals: Sequence[Placed] = ()
     first: tuple[Placed, ...] = ()
+    left: tuple[Decision, ...] = ()
     if new and case.mode != "off" and case.place.retry is None:
         opening = _opening(case)
         first = in_folder(fresh(opening), case.rooms.archive.folder)
+        first, left = cacheable(case.seen.conversation, case.lineage, first, case.seen.profile, case.seen.trail.index)
         proposals = case.policy.mask.propose(
             case.seen.conversation,
             with_fresh(case.lineage, first),
@@ -152,7 +155,12 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     decided = plan(
         seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first, own
     )
-    decided = replace(decided, heads=case.chosen.heads, withdrawn=case.chosen.withdrawn)
+    decided = replace(
+        decided,
+        decisions=(*left, *decided.decisions),
+        heads=case.chosen.heads,
+        withdrawn=case.chosen.withdrawn,
+    )
     if new and case.place.retry:
         decided = replace(decided, markers=case.place.retry.markers or decided.markers)
     if new and case.mode == "enforce":
@@ -282,6 +290,7 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
     """The turn as the memo keeps it, so that the next one begins where it ended."""
     force, parent = case.lineage.force if placed is case.lineage.placed else None, case.place.parent
     received = {**(parent.said if parent else {}), **record.said}
+    news, listed = news_of(case.asked) if case.policy.tools.catalogue else ("", frozenset())
     turn = Turn(
         record,
         placed,
@@ -293,6 +302,8 @@ def _turn(case: Case, decided: Plan, record: Record, placed: tuple[Placed, ...])
         markers=decided.markers,
         said=received,
         held=held_after(parent.sent_as(case.mode) if parent else {}, received, record.held),
+        news=news,
+        listed=listed,
     )
     case.rooms.memo.record(case.seen.tree, case.seen.trail, turn, case.place.parent)
     return turn

@@ -227,7 +227,7 @@ async def _prepare(request: Request, context: Context, now: float) -> Prepared:
         place = await _place(context, tenant, seen)
     place = resumed(seen, place, context.memo, replayed=mode == "enforce" and policy.stabilize.replay)
     lineage = lineage_at(seen, place, tenant, request.session, mode)
-    taught = await learned(context, seen, place, policy, mode, tenant, now)
+    taught = await learned(context, seen, place, policy, mode, (tenant, request.agent), now)
     asked = Asked(reader, seen, place, lineage, policy, mode, body, request.path, now, taught)
     chosen = choose(asked, lambda rule: tell(context.witness, "rule", rule))
     seen, lineage = chosen.seen, chosen.lineage
@@ -305,7 +305,7 @@ async def _settle(prepared: Prepared, context: Context, usage: Usage | None, sta
         turn.answer, turn.input = usage.answer or "", usage.input
         spent = turn.ledger.output_usd + output_cost(planned.seen.profile, usage)
         turn.ledger = replace(turn.ledger, output_usd=spent)
-    await _persist(context, planned, _outcome(settled, planned))
+    await _persist(context, planned, _outcome(settled, planned), prepared.request.agent)
 
 
 def _health(planned: Planned) -> tuple[Signal, ...]:
@@ -371,7 +371,7 @@ def _outcome(settled: Settled, planned: Planned) -> Outcome:
     )
 
 
-async def _persist(context: Context, planned: Planned, outcome: Outcome) -> None:
+async def _persist(context: Context, planned: Planned, outcome: Outcome, agent: str) -> None:
     turn = planned.turn
     try:
         async with asyncio.timeout(PATIENCE):
@@ -380,7 +380,7 @@ async def _persist(context: Context, planned: Planned, outcome: Outcome) -> None
                 turn.keep(kept, planned.seen.conversation.messages)
             await context.store.put_outcome(planned.tenant, turn.record.key, outcome)
             if 200 <= outcome.status < 300:
-                await teach(context, planned.seen, turn, planned.plan, planned.tenant)
+                await teach(context, planned.seen, turn, planned.plan, (planned.tenant, agent))
     except (StoreError, TimeoutError) as error:
         log.warning("a turn cannot be kept; after a restart its lineage begins one turn earlier: %s", error)
         tell(context.witness, "store", "settle")

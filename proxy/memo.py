@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
-from typing import TypeVar
+from typing import Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import xxhash
@@ -42,6 +42,9 @@ Tree = tuple[PrefixHash, str]
 
 HeadKey = tuple[str, bytes, bytes, bytes]
 """Model and the canonical hashes of tools, system and parameters."""
+
+News = Literal["", "begun", "grown"]
+"""Of an agent's tools: a session with some has begun, or the client lists more than on the turn before."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -80,6 +83,10 @@ class Turn:
     """Tokens of its request, as the provider reported them; not kept in the store."""
     owed: str = ""
     """What its answer asked for and is told at the tail of the next request; not kept in the store either."""
+    news: News = ""
+    """Of the tools that its agent lists, until it is counted; not kept in the store, as little as what follows."""
+    listed: frozenset[str] = frozenset()
+    """Tools that the client has listed up to now, where a catalogue is kept of them."""
     beyond: tuple[bytes, ...] = ()
     """Of a turn that was restored from the store: messages behind those that this process has met."""
 

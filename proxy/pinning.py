@@ -22,7 +22,7 @@ from policies.core.plan import Kept, Plan
 from policies.core.planner import Terms, horizon, plan
 from policies.core.profile import MILLION, Breakpoints
 from policies.stabilize import is_drift, note
-from proxy.comparing import Asked, Parts, differing, listed_again
+from proxy.comparing import Asked, Parts, catalogued, differing, listed_again
 from proxy.dialects.head_bytes import leads_of, part_values, with_values
 from proxy.diverging import parts_of
 from proxy.errors import DialectError
@@ -58,7 +58,8 @@ class Chosen:
 def choose(asked: Asked, violated: Callable[[str], None]) -> Chosen:
     """The head to send. `violated` is told the rule that a rewritten head broke; then the client's own is sent."""
     turn, plain = asked.turn, unchanged(asked)
-    if (turn is None and not asked.taught) or asked.mode == "off" or asked.seen.conversation.head.stand_down:
+    taught = asked.taught.head or asked.taught.tools
+    if (turn is None and not taught) or asked.mode == "off" or asked.seen.conversation.head.stand_down:
         return plain
     try:
         if turn is None:
@@ -100,6 +101,21 @@ def _again(asked: Asked, turn: Turn, plain: Chosen) -> Chosen:
 
 
 def _begun(asked: Asked, plain: Chosen) -> Chosen:
+    """A session that begins: with all tools that its agent came to list before, where that pays."""
+    whole = catalogued(asked) if asked.taught.tools else None
+    if whole is None:
+        return _shared(asked, plain)
+    if not whole.refusal:
+        begun, tokens = _under(asked, [whole]), asked.seen.conversation.head.tokens
+        prices = asked.seen.profile.prices_for(tokens)
+        more = begun.seen.conversation.head.tokens - tokens
+        if asked.taught.growth.outweighs(more, prices, horizon(asked.lineage.turn)):
+            return dataclasses.replace(begun, heads=_verdicts([whole], "applied", ""))
+    found = _shared(asked, plain)
+    return dataclasses.replace(found, heads=(*_verdicts([whole], "rejected", "costs_more"), *found.heads))
+
+
+def _shared(asked: Asked, plain: Chosen) -> Chosen:
     """A session that begins: with the head of the one before, where only what changes by itself is another.
 
     Not where a working directory or a git status is another: that is what the model looks for in its system prompt.

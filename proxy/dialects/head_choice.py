@@ -75,6 +75,22 @@ def with_added(names: Sequence[str], before: bytes, now: bytes, keep: Sequence[i
     return joined([member(path, listed)])
 
 
+def with_own(names: Sequence[str], known: bytes, now: bytes, own: Sequence[int | None]) -> bytes | None:
+    """The part `known`, its elements as they stand in the list in `now` where that has them, at the places `own`.
+
+    None where either is not one list, or an element is more than one tool.
+    """
+    sides = part_values(names, known), part_values(names, now)
+    if len(sides[0]) != 1 or sides[0].keys() != sides[1].keys():
+        return None
+    ((path, whole),), ((_, part),) = (side.items() for side in sides)
+    elements, ours = ([listed[slice(*place)] for place in array_slices(listed)] for listed in (whole, part))
+    if len(elements) != len(own) or len(ours) != len(own) - own.count(None):
+        return None
+    listed = b",".join(raw if at is None else ours[at] for raw, at in zip(elements, own, strict=True))
+    return joined([member(path, b"[%b]" % listed)])
+
+
 def _reference(dialect: str, tool: object) -> object:
     """A tool as `tool_choice` names it; None where that cannot be said."""
     if not isinstance(tool, dict):

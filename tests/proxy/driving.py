@@ -337,14 +337,18 @@ class Replica:
         other.now = self.now
         return other
 
-    async def prepare(self, wire: Wire, body: bytes, *, key: bytes = b"key", session: str = "") -> Prepared:
+    async def prepare(
+        self, wire: Wire, body: bytes, *, key: bytes = b"key", session: str = "", agent: str = "unknown"
+    ) -> Prepared:
         self.now += STEP
-        request = Request("api", wire.dialect, wire.path, body, credential=key, session=session)
+        request = Request("api", wire.dialect, wire.path, body, credential=key, session=session, agent=agent)
         return await prepare(request, self.context, self.now)
 
-    async def send(self, wire: Wire, body: bytes, *, key: bytes = b"key", session: str = "") -> Prepared:
+    async def send(
+        self, wire: Wire, body: bytes, *, key: bytes = b"key", session: str = "", agent: str = "unknown"
+    ) -> Prepared:
         """A whole exchange, as far as the driver sees it."""
-        prepared = await self.prepare(wire, body, key=key, session=session)
+        prepared = await self.prepare(wire, body, key=key, session=session, agent=agent)
         await settle(prepared, self.context, Usage(output=50), self.now)
         return prepared
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from proxy.dialects.head_choice import choice_of, no_tools, only_tools, with_added
+from proxy.dialects.head_choice import choice_of, no_tools, only_tools, with_added, with_own
 
 CHAT = {"type": "function", "function": {"name": "a", "parameters": {}}}
 RESPONSES = {"type": "function", "name": "a", "parameters": {}}
@@ -87,3 +87,21 @@ def test_new_tools_stand_behind_those_listed_before_in_their_own_bytes() -> None
 )
 def test_what_is_not_one_list_is_left_to_the_client(before: bytes, now: bytes) -> None:
     assert with_added(("tools", "functions"), before, now, [1]) is None
+
+
+def test_tools_known_before_stand_in_the_clients_bytes_where_it_lists_them() -> None:
+    known, now = b'{"tools":[{"n":1},{"n":2},{"n":3}]}', b'{"tools":[ {"n": 3},{"n" : 1} ]}'
+    assert with_own(("tools",), known, now, [1, None, 0]) == b'{"tools":[{"n" : 1},{"n":2},{"n": 3}]}'
+
+
+@pytest.mark.parametrize(
+    ("known", "now"),
+    [
+        (b'{"tools":[1],"functions":[2]}', b'{"tools":[1],"functions":[3]}'),
+        (b'{"tools":[1,2]}', b'{"functions":[1]}'),
+        (b'{"tools":[{"f":[1,2]}]}', b'{"tools":[1]}'),
+        (b'{"tools":[1,2]}', b'{"tools":[{"f":[1,2]},3]}'),
+    ],
+)
+def test_where_an_element_is_no_single_tool_no_list_is_made(known: bytes, now: bytes) -> None:
+    assert with_own(("tools", "functions"), known, now, [0, None]) is None
