@@ -51,6 +51,17 @@ while True:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def heard() -> Iterator[None]:
+    """What starts tests in the background may ignore signals, and every child inherits that: these are heard here."""
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, {"PYTHONPATH": str(ROOT)})
