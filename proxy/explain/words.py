@@ -216,7 +216,8 @@ def _planned(story: Story, colour: bool) -> Iterator[str]:
 
 def _head(kept: Kept) -> str:
     if kept.verdict == "applied":
-        return f"{kept.part} went out as before ({kept.kind}: {kept.reason}), about {count(kept.tokens)} tokens kept"
+        saved = f", about {count(kept.tokens)} tokens kept" if kept.tokens else ""
+        return f"{kept.part} went out as before ({kept.kind}: {kept.reason}){saved}"
     return f"{kept.part} went out as the client has it now ({kept.kind}: {kept.reason})"
 
 

@@ -100,6 +100,7 @@ def test_only_an_agent_that_begins_with_a_part_of_what_it_listed_gets_the_rest(
         run(replica.send(CHAT, _body(listed, step, "one"), key=b"key", agent="mine"))
     found = run(replica.send(CHAT, _body(names, 0, "two", model=model), key=key, agent=agent))
     assert _listed(found) == names and not _allowed(found)
+    assert _reasons(found).get("tools", "session") == "session"  # its head may be shared all the same
 
 
 def test_the_clients_own_wording_wins_for_what_it_lists() -> None:
@@ -170,3 +171,13 @@ def test_a_catalogue_that_cannot_be_read_is_told_of_and_made_anew() -> None:
     assert run(replica.send(CHAT, body)).body == body
     assert replica.witness.degradations == [("store", "lesson")]
     assert store.catalogue == Catalogue(growth=Growth(sessions=1))
+
+
+def test_tools_in_two_lists_are_left_to_the_client() -> None:
+    replica = Replica(CATALOGUE)
+    old = [{"name": "c", "parameters": {"type": "object"}}]
+    for body in (_body("ab", 0, "one"), _body("ab", 1, "one", functions=old)):
+        run(replica.send(CHAT, body))
+    body = _body("ab", 0, "two")
+    found = run(replica.send(CHAT, body))
+    assert found.body == body and _reasons(found) == {"tools": "several_lists"}

@@ -74,12 +74,14 @@ def test_a_head_that_was_kept_is_shown_with_what_it_saved_and_one_that_was_not_w
     heads = (
         Kept("stabilize", "system", "applied", "reworded", 24_760),
         Kept("tools", "tools", "rejected", "no_restriction"),
+        Kept("tools", "tools", "applied", "catalogue"),
     )
     shown = turn(story=Story(heads=heads))
     text = words.turn(shown, 9)
     assert "system went out as before (stabilize: reworded), about 24,760 tokens kept" in text
     assert "tools went out as the client has it now (tools: no_restriction)" in text
-    assert line_of(shown).applied == {"stabilize": 1}
+    assert "tools went out as before (tools: catalogue)\n" in text
+    assert line_of(shown).applied == {"stabilize": 1, "tools": 1}
 
 
 def test_a_turn_of_which_little_is_known_says_what_it_knows() -> None:
