@@ -2,10 +2,10 @@
 
 What is old: `keep_newest` newer observations make one old; half as many once the agent has taken something from it
 and has stopped (core/liveness.py), and where it is superseded or only answers a call that wrote. A failure stays
-four times as long, whatever is made of it: an agent that no longer sees it repeats it. Where the agent asks again for something that was masked,
-that tool's observations stay two, three and four times as long in this lineage. What it reads back from the archive
-stays twice as long, until it has taken something from it. Short lives do not only free more:
-they make an edit cheap, since little stands behind it that must be computed again.
+four times as long, whatever is made of it: an agent that no longer sees it repeats it. Where the agent asks again for
+something that was masked, that tool's observations stay two, three and four times as long in this lineage. What it
+reads back from the archive stays twice as long, until it has taken something from it. Short lives do not only free
+more: they make an edit cheap, since little stands behind it that must be computed again.
 
 The placeholder depends on the block and its call alone, so it is the same on every turn, after a restart and in
 a fork. It names what a later step is most likely to ask for, the more the longer the original. Which moments
@@ -119,7 +119,7 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     def _allows(self, one: Observed, place: int, known: Lives, times: int) -> bool:
         block = one.block
         return (
-            block.editable
+            (block.editable or block.picture != "")
             and block.tokens >= self.min_tokens
             and self.when != "never"
             and self._is_old(one, place, known, times * self.keep_newest)
@@ -152,9 +152,10 @@ def placeholder(block: Block, identity: str, tool: str = "", names: Sequence[str
     what = f"{tool} output, " if tool else ""
     began = f' beginning "{line}"' if line else ""
     named = f"; names {', '.join(names)}" if names else ""
+    elided, them = (block.picture, "it") if block.picture else (f"{block.lines} lines", "them")
     return (
-        f"[previous {block.lines} lines elided: {what}{block.tokens} tokens{began}{named}; "
-        f"to read them: holdfast archive get {identity}]"
+        f"[previous {elided} elided: {what}{block.tokens} tokens{began}{named}; "
+        f"to read {them}: holdfast archive get {identity}]"
     )
 
 
@@ -200,7 +201,7 @@ def _standing(one: Observed, force: Force) -> int:
 
 def _placed(tenant: bytes, one: Observed, force: Force, reader: Reader | None) -> Placed:
     identity = archive_id(tenant, one.block.content)
-    names = reader.named(one, _room(one.block)) if reader else ()
+    names = reader.named(one, _room(one.block)) if reader and not one.block.picture else ()
     text = placeholder(one.block, identity, one.tool, names)
     removes = _standing(one, force) - (reader.count(text) if reader else PLACEHOLDER_TOKENS)
     return Placed(Edit("mask", one.anchor, text, removes, identity), one.message, one.block.index)

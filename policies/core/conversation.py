@@ -81,9 +81,11 @@ class Block(Struct, frozen=True):
     bound: bool = False
     """REASONING: signed or encrypted, so the provider may check what stands before it."""
     editable: bool = False
-    """OBSERVATION: its content can be replaced by text without touching anything else."""
+    """OBSERVATION: its content is text that can be replaced without touching anything else."""
+    picture: str = ""
+    """OBSERVATION: "image" or "document", where its content holds one and can be replaced by text as a whole."""
     content: bytes = b""
-    """OBSERVATION: SHA-256 of its text (UTF-8)."""
+    """OBSERVATION: SHA-256 of its text (UTF-8), or of its content's JSON where it holds a picture."""
     said: bytes = b""
     """OBSERVATION: likewise, less times of day and addresses: the same where two say the same."""
     lines: int = 0

@@ -66,6 +66,7 @@ from policies.core.turn import (
     size,
     uncacheable,
     unedited_usd,
+    unsettles,
 )
 
 RENT_SHARE = 1 / 3
@@ -113,12 +114,9 @@ class _Case(Struct, frozen=True):
     """The same with the markers that are added whatever is edited."""
     terms: Terms
 
-    removed: tuple[int, ...]
-    """removed[i]: tokens that the proposals from i on remove."""
-
     def take(self, first: int) -> Option:
         """Apply the proposals from `first` on."""
-        return option_from(self.turn, self.proposals, first, self.removed[first], self.terms.keep_newest)
+        return option_from(self.turn, self.proposals, first, self.terms.keep_newest)
 
 
 def plan(
@@ -146,15 +144,38 @@ def plan(
     if terms.mark and isinstance(profile.cache, Breakpoints):
         ledger = counted(ledger, lineage, profile.cache, now)
         turn = _marked(turn, lineage, ledger, direct)
-    removed = (*accumulate((placed.edit.removes for placed in reversed(proposals)), initial=0),)[::-1]
-    case = _Case(turn, client, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms, removed)
-    keep = case.take(len(proposals))
-    chosen, reason = _choose(case, keep)
-    answer = _answer(case, keep, chosen, reason, now)
+    answer = _decided(_Case(turn, client, lineage, proposals, legal, ledger, direct, unedited_usd(turn), terms), now)
     if not fresh:
         return answer
     first = (Decision(placed.edit, "applied", FIRST_SENDING) for placed in fresh)
     return replace(answer, decisions=(*first, *answer.decisions))
+
+
+def _decided(case: _Case, now: float) -> Plan:
+    """The plan for all proposals; where that takes none, for those that do not lose all messages."""
+    keep = case.take(len(case.proposals))
+    chosen, reason = _choose(case, keep)
+    answer = _answer(case, keep, chosen, reason, now)
+    dear = [place for place, each in enumerate(case.proposals) if unsettles(case.turn, each)]
+    if chosen is not keep or not 0 < len(dear) < len(case.proposals):
+        return answer
+    left, rents = [case.proposals[place] for place in dear], [case.ledger.rents[place] for place in dear]
+    without = _decided(_without(case, frozenset(dear)), now)
+    return replace(
+        without,
+        decisions=(*(answer.decisions[place] for place in dear), *without.decisions),
+        waiting=(*without.waiting, *left),
+        ledger=replace(without.ledger, rents=(*without.ledger.rents, *rents)),
+    )
+
+
+def _without(case: _Case, places: frozenset[int]) -> _Case:
+    """The same turn without some of the proposals."""
+    left = [place for place in range(len(case.proposals)) if place not in places]
+    proposals = [case.proposals[place] for place in left]
+    rents = tuple(case.ledger.rents[place] for place in left)
+    legal, ledger = first_legal(case.turn, proposals), replace(case.ledger, rents=rents)
+    return replace(case, proposals=proposals, legal=legal, ledger=ledger)
 
 
 def horizon(turns: int) -> float:

@@ -144,22 +144,39 @@ def _unseen(conversation: Conversation, now: float, ends: Sequence[int]) -> Cach
     return Cache(Sent(now, 0, 0, 0, (0, before) if ends[-1] else (0,)), before, "cold_start")
 
 
-def option_from(turn: Turn, proposals: Sequence[Placed], first: int, removed: int, keep_newest: int) -> Option:
-    """What it costs now to apply the proposals from `first` on, which remove `removed` tokens.
+def option_from(turn: Turn, proposals: Sequence[Placed], first: int, keep_newest: int) -> Option:
+    """What it costs now to apply the proposals from `first` on.
 
     `keep_newest`: observations that are never proposed.
     """
-    intact = min(turn.cache.intact, proposals[first].message) if first < len(proposals) else turn.cache.intact
+    taken = proposals[first:]
+    intact = min(turn.cache.intact, _changed(turn, taken)) if taken else turn.cache.intact
     cuts = _cuts(turn, proposals[first].message, keep_newest) if intact < turn.cache.intact else ()
     markers = (*turn.marks, *cuts)
     ours = tuple(marker.prefix for marker in markers)
+    removed = sum(placed.edit.removes for placed in taken)
     total = turn.total - removed
     upto = _readable(turn, turn.cache.sent, intact, ours)
     read = 0 if upto is None else rounded(turn.profile.cache, turn.total - turn.behind(upto), total)
-    taken = proposals[first:]
     bounded = _size_at(turn, taken, (*turn.ends, *ours))
     long = _size_at(turn, taken, long_ends(turn, markers))
     return Option(first, intact, read, total, markers, input_usd(turn, total, read, bounded, long), bounded, removed)
+
+
+def _changed(turn: Turn, taken: Sequence[Placed]) -> int:
+    """The first message that the provider computes again because of these edits."""
+    return 0 if any(unsettles(turn, each) for each in taken) else taken[0].message
+
+
+def unsettles(turn: Turn, placed: Placed) -> bool:
+    """Whether an edit loses all messages, not those behind it alone: where it takes an image from Claude's prompt.
+
+    Anthropic's guide "prompt caching", what invalidates the cache: images added or removed.
+    """
+    rule = turn.profile.cache
+    if not isinstance(rule, Breakpoints) or rule.automatic:
+        return False
+    return turn.conversation.messages[placed.message].blocks[placed.block].picture == "image"
 
 
 def size(turn: Turn, taken: Sequence[Placed], message: int) -> int:

@@ -79,7 +79,7 @@ class Dialect(Protocol):
         ...
 
     def original(self, raw: bytes, index: int) -> str:
-        """The text of block `index` as the model reads it."""
+        """The text of block `index` as the model reads it; the JSON of a tool's answer with an image or a document."""
         ...
 
     def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:

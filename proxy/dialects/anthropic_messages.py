@@ -34,6 +34,7 @@ from proxy.dialects.parts import (
     string,
     text,
 )
+from proxy.dialects.pictures import Picture
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first, total
 from proxy.dialects.values import pick
@@ -58,6 +59,7 @@ _MARKABLE = frozenset(
     {"tool_use", "server_tool_use", "mcp_tool_use", "tool_result", "search_result", "container_upload", "compaction"}
 )
 _DOCUMENT_TOKENS = 1500  # a page of a PDF is 1,500 to 3,000 tokens (guide "PDF support")
+_CHARACTERS_PER_TOKEN = 4  # of a document in plain text
 _BASE64_BYTES_PER_TOKEN = 40  # of a PDF in base64: about 75 kB a page at 2,000 tokens (own estimate)
 
 
@@ -99,17 +101,25 @@ def _redacted(item: Object, path: Path) -> Part:
 
 
 def _result(item: Object, path: Path) -> Part:
-    part = observation(
+    return observation(
         item,
         path,
         "content",
         call_id=string(item, "tool_use_id"),
         error=item.get("is_error") is True,
         mark=path,
+        known=_picture,
     )
-    pictures = [one for one in _listed(item.get("content")) if one.get("type") == "image"]
-    images = sum(anthropic_image_tokens(pick(one, "source.data")) for one in pictures)
-    return msgspec.structs.replace(part, extra=part.extra + images)
+
+
+def _picture(item: Object) -> Picture | None:
+    kind = string(item, "type")
+    if kind == "image":
+        return Picture(kind, anthropic_image_tokens(pick(item, "source.data")))
+    if kind != "document":
+        return None
+    part = _document(item, ())
+    return Picture(kind, part.extra + len(part.text) // _CHARACTERS_PER_TOKEN)
 
 
 def _server_result(item: Object, path: Path) -> Part:

@@ -32,6 +32,7 @@ from proxy.dialects.parts import (
     string,
     text,
 )
+from proxy.dialects.pictures import Picture
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first, total
 from proxy.dialects.values import integer, pick
@@ -74,12 +75,20 @@ def _read(item: object, path: Path) -> Part:
         return msgspec.structs.replace(made, mark=path)
     if kind == "toolResult":
         failed = inner.get("status") == "error"
-        return observation(inner, inside, "content", call_id=string(inner, "toolUseId"), error=failed, mark=path)
+        return observation(
+            inner, inside, "content", call_id=string(inner, "toolUseId"), error=failed, mark=path, known=_picture
+        )
     if kind == "reasoningContent":
         return _reasoning(inner, inside)
     if kind == "image":
         return media(item, anthropic_image_tokens(pick(inner, "source.bytes")), path, markable=True)
     return media(item, _FILE_TOKENS, path) if kind in _FILES else opaque(item, path)
+
+
+def _picture(item: Object) -> Picture | None:
+    if item.keys() == {"image"}:
+        return Picture("image", anthropic_image_tokens(pick(item, "image.source.bytes")))
+    return Picture("document", _FILE_TOKENS) if item.keys() == {"document"} else None
 
 
 def _reasoning(inner: Object, path: Path) -> Part:

@@ -30,6 +30,7 @@ from proxy.dialects.parts import (
     string,
     text,
 )
+from proxy.dialects.pictures import Picture
 from proxy.dialects.slices import Path
 from proxy.dialects.usages import Source, first
 from proxy.dialects.view import Parts, View
@@ -39,6 +40,7 @@ _PATH = re.compile(r"(?:^|/)responses/?(\?|$)")
 _ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
 _TEXTS = frozenset({"input_text", "output_text", "text", "refusal", "summary_text"})
 _MEDIA_TOKENS = {"input_image": OPENAI_IMAGE_TOKENS, "input_file": 1500, "input_audio": 500}
+_PICTURES = {"input_image": "image", "input_file": "document"}
 _MARKABLE = frozenset({"input_text", "input_image", "input_file"})
 # Calls that the client carries out: where the tool's name stands, or its name; and where the arguments stand.
 _CALLS = {
@@ -115,7 +117,7 @@ def _nameless(item: Object) -> Object:
 
 
 def _result(item: Object) -> Part:
-    """Only what a client's tool answered in text can be replaced; a screenshot or a status cannot."""
+    """What a client's tool answered can be replaced; a computer's screenshot or a status cannot."""
     output = item.get("output")
     return observation(
         _nameless(item),
@@ -125,7 +127,13 @@ def _result(item: Object) -> Part:
         error=item.get("status") == "failed",
         text_type="input_text",
         mark=last_part(output, ("output",), _MARKABLE) if string(item, "type") in _MARKABLE_RESULTS else None,
+        known=_picture,
     )
+
+
+def _picture(item: Object) -> Picture | None:
+    kind = string(item, "type")
+    return Picture(_PICTURES[kind], _MEDIA_TOKENS[kind]) if kind in _PICTURES else None
 
 
 # The types whose `output` may be a list of content parts.

@@ -14,6 +14,7 @@ from policies.core.conversation import Act, Kind, Role
 from proxy.dialects.acts import act_of
 from proxy.dialects.canonical import MARKERS, as_blocks, canonical, lasting, marked, unmarked
 from proxy.dialects.failures import failed
+from proxy.dialects.pictures import Known, nothing, pictures
 from proxy.dialects.slices import Path
 from proxy.dialects.untyped import is_observation
 
@@ -56,6 +57,10 @@ class Part(Struct, frozen=True):
     act: Act | None = None
     failed: bool = False
     bound: bool = False
+    picture: str = ""
+    """What the content holds besides text, if a text may replace it whole all the same."""
+    whole: object = None
+    """That content, without markers."""
 
 
 def string(value: Object, *keys: str) -> str:
@@ -165,23 +170,27 @@ def observation(
     error: bool = False,
     text_type: str = "text",
     mark: Path | None = None,
+    known: Known = nothing,
 ) -> Part:
-    """A tool's answer whose content stands under `key`. It can be replaced if it is text and nothing else."""
+    """A tool's answer whose content stands under `key`. It can be replaced if it is text and what is `known`."""
     content = item.get(key)
     words, plain, extra = flatten(content)
+    seen, whole = pictures(content, known), as_blocks(content, text_type)
     return Part(
         Kind.OBSERVATION,
-        {**_unmarked_object(item), key: as_blocks(content, text_type)},
+        {**_unmarked_object(item), key: whole},
         words,
-        extra=CALL_TOKENS + extra,
+        extra=CALL_TOKENS + extra + seen.tokens,
         path=path,
-        content=(*path, key) if plain else None,
+        content=(*path, key) if plain or seen.name else None,
         mark=mark,
         marked=marked(item) or marked(content),
         long=lasting(item) or lasting(content),
         call_id=call_id,
         tool=tool,
         failed=error or failed(words),
+        picture=seen.name,
+        whole=whole if seen.name else None,
     )
 
 

@@ -107,7 +107,7 @@ class View:
         return cut_head(self.fields, self.list_key, cut, lead)
 
     def original(self, raw: bytes, index: int) -> str:
-        return _part(self._read(raw)[1], index).text
+        return _original(_part(self._read(raw)[1], index))
 
     def replace(self, raw: bytes, edits: tuple[tuple[int, str], ...]) -> bytes:
         _, parts = self._read(raw)
@@ -116,7 +116,7 @@ class View:
             if place is None:
                 raise DialectError("not_editable")
             start, end = find_value(raw, place)
-            raw = raw[:start] + _reshaped(raw[start:end], words) + raw[end:]
+            raw = raw[:start] + _reshaped(raw[start:end], words, self.text_type) + raw[end:]
         return raw
 
     def append(self, raw: bytes, index: int, text: str) -> bytes:
@@ -169,6 +169,7 @@ def _unreadable(raw: bytes) -> Part:
 def _block(part: Part, index: int, count: Count, said: bool) -> Block:
     words = part.text
     seen = words if part.kind is Kind.OBSERVATION else ""
+    content = _hashed(_original(part)) if seen or part.picture else b""
     return Block(
         kind=part.kind,
         hash=BlockHash(part.identity if isinstance(part.identity, bytes) else identity(part.identity)),
@@ -182,13 +183,19 @@ def _block(part: Part, index: int, count: Count, said: bool) -> Block:
         act=part.act,
         failed=part.failed,
         bound=part.bound,
-        editable=part.content is not None,
-        content=_hashed(seen),
-        said=_hashed(steady(seen)),
+        editable=part.content is not None and not part.picture,
+        picture=part.picture,
+        content=content,
+        said=content if part.picture else _hashed(steady(seen)),
         lines=seen.count("\n") + (not seen.endswith("\n")) if seen else 0,
         first_line=seen.lstrip().partition("\n")[0].rstrip()[:_FIRST_LINE],
         values=_values(part, said),
     )
+
+
+def _original(part: Part) -> str:
+    """The text, or the JSON of what is more than text."""
+    return canonical(part.whole).decode() if part.picture else part.text
 
 
 def _values(part: Part, said: bool) -> frozenset[int]:
@@ -229,7 +236,7 @@ def _end_of_text(raw: bytes, part: Part) -> Path | None:
     results teaches Claude to end its turn there, and Mistral refuses it.
     """
     place = part.path if part.kind is Kind.TEXT else part.content
-    if place is None:
+    if place is None or part.picture:
         raise DialectError("not_editable")
     start, end = find_value(raw, place)
     value = msgspec.json.decode(raw[start:end])
@@ -242,14 +249,15 @@ def _end_of_text(raw: bytes, part: Part) -> Path | None:
     return (*place, *value) if [*map(type, value.values())] == [str] else None
 
 
-def _reshaped(old: bytes, words: str) -> bytes:
+def _reshaped(old: bytes, words: str, text_type: str) -> bytes:
     """`words` in the shape of the value they replace: a string, a list of one text part, or an object."""
     new = _encoded(words)
     if old.startswith(b'"'):
         return new
     value = msgspec.json.decode(old)
     if isinstance(value, list):
-        kind = b'"type":%b,' % canonical(value[0]["type"]) if "type" in value[0] else b""
+        first = value[0]
+        kind = b'"type":%b,' % canonical(first["type"] if "text" in first else text_type) if "type" in first else b""
         return b'[{%b"text":%b}]' % (kind, new)
     key = next(iter(value)) if len(value) == 1 else "output"
     return b"{%b:%b}" % (canonical(key), new)

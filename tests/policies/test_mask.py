@@ -186,6 +186,20 @@ def test_what_its_placeholder_would_not_make_smaller_is_not_proposed() -> None:
     assert proposed(ALL, session(301), reader=reader) == [2]
 
 
+@pytest.mark.parametrize("kind", ["image", "document"])
+def test_a_picture_is_masked_as_one_and_nothing_is_named_of_it(kind: str) -> None:
+    shot = one(editable=False, picture=kind, tokens=1568, lines=0, first_line="")
+    (placed,) = ALL.propose(shot, Lineage(TENANT), reader=Reader(lambda text: 30, lambda one, room: ("never",)))
+    identity = archive_id(TENANT, shot.messages[2].blocks[0].content)
+    assert placed.edit == Edit(
+        "mask",
+        placed.edit.anchor,
+        f"[previous {kind} elided: bash output, 1568 tokens; to read it: holdfast archive get {identity}]",
+        1538,
+        identity,
+    )
+
+
 def test_what_cannot_be_replaced_by_text_is_never_proposed() -> None:
     assert proposed(Mask(keep_newest=0, keep_errors=False, when="always"), one(editable=False)) == []
 

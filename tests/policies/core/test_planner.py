@@ -466,3 +466,29 @@ def test_what_was_masked_and_is_shown_again_is_counted_by_tool() -> None:
     assert plan(whole=whole, cached=3, placed=masked).ledger.rereads == (("bash", 1),)
     assert plan(whole=whole, cached=5, placed=masked).ledger.rereads == ()
     assert plan(whole=whole, cached=3).ledger.rereads == ()
+
+
+# An image in Claude's prompt: to take it loses all messages.
+
+SHOWN = conversation(asked(tokens=20_000), *steps(5000, 2000, 500))
+SHOWN = replace(
+    SHOWN,
+    messages=(
+        *SHOWN.messages[:4],
+        message(Role.TOOL, replace(SHOWN.messages[4].blocks[0], editable=False, picture="image")),
+        *SHOWN.messages[5:],
+    ),
+)
+TEXT, IMAGE = placed(SHOWN, 2, 4900), placed(SHOWN, 4, 1900)
+
+
+def test_an_image_waits_for_a_cold_moment_and_the_text_beside_it_need_not() -> None:
+    whole, rents = marked_at_the_end(SHOWN), tuple((each.edit.anchor, 40_000) for each in (TEXT, IMAGE))
+    past: dict[str, Any] = {"ledger": replace(RICH, rents=rents), "turn": 60, "whole": whole, "known": CLAUDE}
+    warm = plan(TEXT, IMAGE, cached=6, **past)
+    verdict = {decision.edit: (decision.verdict, decision.reason) for decision in warm.decisions}
+    assert verdict == {TEXT.edit: ("applied", "pays"), IMAGE.edit: ("deferred", "horizon")}
+    assert (warm.waiting, warm.in_force) == ((IMAGE,), (TEXT,))
+    assert warm.ledger.rents == ((IMAGE.edit.anchor, 41_900),)
+    assert verdicts(plan(TEXT, IMAGE, cached=6, now=400.0, **past)) == [("applied", "cold")] * 2
+    assert verdicts(plan(IMAGE, cached=6, **past)) == [("deferred", "rent")]

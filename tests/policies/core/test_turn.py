@@ -57,7 +57,7 @@ def turn(whole: Conversation, lineage: Lineage, known: Profile, now: float = 1.0
 
 def taken(facts_of: Turn, *proposals: Placed, keep: int = 10) -> Option:
     """All of these proposals applied."""
-    return option_from(facts_of, proposals, 0, sum(each.edit.removes for each in proposals), keep)
+    return option_from(facts_of, proposals, 0, keep)
 
 
 def test_tokens_are_counted_as_received_and_as_sent() -> None:
@@ -342,3 +342,22 @@ def test_what_the_client_changed_on_the_same_turn_is_named_first() -> None:
     assert (cache.intact, cache.cause) == (1, "history_edited")
     assert turn(SPOKEN, seen(SPOKEN, 1, complete=False), FORGETFUL).cache.cause == "history_edited"
     assert turn(SPOKEN, seen(SPOKEN, 7, changed="tools"), FORGETFUL).cache.cause == "tools_changed"
+
+
+def pictured(kind: str = "image") -> Conversation:
+    """With a picture in the second of three observations."""
+    whole = conversation(asked(), *steps(300, 2000, 500))
+    image = replace(whole.messages[4].blocks[0], editable=False, picture=kind)
+    return replace(whole, messages=(*whole.messages[:4], message(Role.TOOL, image), *whole.messages[5:]))
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "intact"),
+    [(CLAUDE, "image", 0), (CLAUDE, "document", 4), (GPT, "image", 4), (profile(), "image", 4)],
+)
+def test_an_image_that_goes_loses_claude_all_messages(known: Profile, kind: str, intact: int) -> None:
+    whole = pictured(kind)
+    facts_of = turn(whole, seen(whole, 7), known)
+    assert taken(facts_of, placed(whole, 4, 1900)).intact == intact
+    assert taken(facts_of, placed(whole, 2, 200), placed(whole, 4, 1900)).intact == min(2, intact)
+    assert taken(facts_of, placed(whole, 6, 400)).intact == 6

@@ -122,7 +122,7 @@ def test_a_result_fails_by_flag_or_words(flag: bool, words: str, failed: bool) -
     assert block(item).failed is failed
 
 
-def test_a_result_with_an_image_cannot_be_edited_and_costs_more() -> None:
+def test_a_result_with_an_image_is_no_text_to_be_edited_and_costs_more() -> None:
     words = {"type": "text", "text": "x"}
     image = {"type": "image", "source": {"type": "base64", "data": "abc"}}
     plain = block({"type": "tool_result", "tool_use_id": "t1", "content": [words]})
