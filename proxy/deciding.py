@@ -22,6 +22,7 @@ from policies.core.edits import Decision, Edit, Placed, locate
 from policies.core.health import answered
 from policies.core.index import force_of
 from policies.core.lineage import Lineage, Record, held_after, with_fresh
+from policies.core.minimum import cacheable
 from policies.core.plan import Plan
 from policies.core.planner import Terms, plan
 from policies.core.profile import Profile
@@ -134,9 +135,11 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     """The plan. `new` False: what is in force stays, nothing is added."""
     proposals: Sequence[Placed] = ()
     first: tuple[Placed, ...] = ()
+    left: tuple[Decision, ...] = ()
     if new and case.mode != "off" and case.place.retry is None:
         opening = _opening(case)
         first = in_folder(fresh(opening), case.rooms.archive.folder)
+        first, left = cacheable(case.seen.conversation, case.lineage, first, case.seen.profile, case.seen.trail.index)
         proposals = case.policy.mask.propose(
             case.seen.conversation,
             with_fresh(case.lineage, first),
@@ -152,7 +155,12 @@ def decide(case: Case, *, new: bool = True) -> Plan:
     decided = plan(
         seen.conversation, case.lineage, proposals, seen.profile, case.now, terms, seen.trail.index, first, own
     )
-    decided = replace(decided, heads=case.chosen.heads, withdrawn=case.chosen.withdrawn)
+    decided = replace(
+        decided,
+        decisions=(*left, *decided.decisions),
+        heads=case.chosen.heads,
+        withdrawn=case.chosen.withdrawn,
+    )
     if new and case.place.retry:
         decided = replace(decided, markers=case.place.retry.markers or decided.markers)
     if new and case.mode == "enforce":

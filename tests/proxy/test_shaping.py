@@ -38,6 +38,8 @@ from tests.proxy.exchange.faults import FaultyArchive
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 
 FILES_TOO = ForTool(shape=ShapeForTool(lossless=True))
+TASK = "Go. " * 4500
+"""Long enough for every provider to cache what follows: nothing shorter is shaped."""
 SHAPING = replace(IDLE, name="shaping", per_tool={"read_file": FILES_TOO})
 """The calls of these sessions are all of `read_file`, so they are told to be shaped."""
 
@@ -47,7 +49,7 @@ def coloured(id: str) -> str:
 
 
 def reports(*ids: str, thinking: bool = False) -> list[Step]:
-    steps: list[Step] = [User("Go.")]
+    steps: list[Step] = [User(TASK)]
     for id in ids:
         steps += [Answer("Looking.", (id,), f"think {id}" if thinking else ""), Results((Result(id, coloured(id)),))]
     return steps
@@ -110,7 +112,7 @@ def test_in_shadow_the_original_is_sent() -> None:
 
 
 def repeated() -> list[Step]:
-    steps: list[Step] = [User("Go.")]
+    steps: list[Step] = [User(TASK)]
     for id in "abc":
         steps += [Answer("Again.", (id,)), Results((Result(id, large("same")),))]
     return steps
@@ -153,7 +155,7 @@ def test_what_is_masked_later_counts_from_its_shape_and_what_is_pointed_to_waits
 
 def chat(command: str, output: str) -> list[Json]:
     return [
-        {"role": "user", "content": "Go."},
+        {"role": "user", "content": TASK},
         {"role": "assistant", "content": f"Let me look.\n\n```bash\n{command}\n```\n" if command else "Hm."},
         {"role": "user", "content": f"<returncode>0</returncode>\n<output>\n{output}\n</output>"},
     ]

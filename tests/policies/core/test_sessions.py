@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from policies.core.conversation import Conversation, Kind
 from policies.core.edits import Edit, Placed, anchored, locate, merged
 from policies.core.lineage import Lineage, with_fresh
+from policies.core.minimum import cacheable
 from policies.core.notes import Note, placed_notes, tail
 from policies.core.plan import Marker, Plan
 from policies.core.planner import WORST_CASE, Terms, plan
@@ -91,7 +92,7 @@ def session(
     messages, lineage, now, turns = [asked(tokens=400)], Lineage(TENANT), 1000.0, []
     for number, step in enumerate(course.steps):
         whole = client(conversation(*messages, tokens=course.head, tools=1, markable=mark))
-        first = first_edits(whole, lineage) if fresh else ()
+        first, _ = cacheable(whole, lineage, first_edits(whole, lineage) if fresh else (), profile)
         proposals = mask.propose(whole, with_fresh(lineage, first))
         decided = plan(whole, lineage, proposals, profile, now, terms, fresh=first)
         turns.append(Turn(whole, lineage, proposals, decided, now))
@@ -201,6 +202,8 @@ CASES = [
     ("vllm", unmarked),
     ("llama.cpp", unmarked),
     ("gemini-3.8-flash", unmarked),
+    ("gemini-3.1-pro", unmarked),
+    ("claude-opus-4-5", marked_at_the_end),
 ]
 MARKABLE = [case for case in CASES if case[0] in ("claude-sonnet-4-5", "gpt-5.6-sol")]
 every_case = pytest.mark.parametrize(("model", "client"), CASES, ids=[f"{m}-{c.__name__}" for m, c in CASES])
@@ -243,7 +246,7 @@ def test_bound_notes_cost_what_they_cost_beside_it(model: str, client: Client, c
     profile = profile_for(PROFILES, model)
     noted, plain = Provider(profile), Provider(profile)
     dearest = max(profile.prices.input, profile.prices.write or 0.0) - profile.prices.read
-    slack = (grain(profile) + getattr(profile.cache, "minimum", 0)) * dearest / MILLION
+    slack = grain(profile) * dearest / MILLION
     notes = 0.0
     for number, turn in enumerate(session(profile, course, client, fresh=True), 1):
         added = [placed for placed in turn.plan.in_force if placed.edit.way == "append"]
