@@ -32,7 +32,7 @@ DOCUMENTED: dict[str, Any] = {
         "max_summary_tokens": 4000,
     },
     "breakpoints": {"auto": True, "cache_salt": False},
-    "tools": {"append_only": True},
+    "tools": {"append_only": True, "catalogue": False},
     "recite": {"enabled": False, "every": 30_000, "at": 0.3, "max_tokens": 300, "failing_calls": False},
     "recall": {"inject": False},
     "explain": {"ask_provider": False},
