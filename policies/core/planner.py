@@ -24,10 +24,10 @@ So A <= (1 + WORST_CASE) U at every turn, in the model's prices. Edits that the 
 exempt: without them the run would have ended. What shapes and earlier edits have saved is part of A: it is credit,
 and may be risked as well.
 
-FRESH, in that proof: edits of what was never sent cost no cache and are not weighed. A shape only removes. (It may
-leave a short context below what the provider caches at all: that much at most is computed anew a turn, until the
-context has outgrown it.) A note only adds: let N be what notes have cost so far. They count in A where a batch
-is weighed, so A <= (1 + WORST_CASE) U + N at every turn. N is what their policy's settings allow (recite.py).
+FRESH, in that proof: edits of what was never sent cost no cache and are not weighed. A shape only removes, and
+none is made that leaves less than the provider caches at all (minimum.py). A note only adds: let N be what notes
+have cost so far. They count in A where a batch is weighed, so A <= (1 + WORST_CASE) U + N at every turn. N is what
+their policy's settings allow (recite.py).
 
 STAKE, with the markers: let B be the cost so far as the client would have paid it, without edits and markers of
 ours. A fee for what is new on a turn is only paid if neither U nor A exceeds (1 + WORST_CASE) B without it, this
