@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 WORKERS ?= 2
+# Many of the unit tests wait for sockets and processes, so that one more than there are processors pays.
+UNIT_WORKERS ?= 3
 IMAGE ?= holdfast:dev
 BASE ?= python:3.12-slim-bookworm
 BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool) 2>/dev/null)))
@@ -50,7 +52,7 @@ check: $(stamp)
 test: check
 	rm -rf out/test && mkdir -p out/test
 	$(bin)/coverage erase
-	$(bin)/coverage run -m pytest -n $(WORKERS) 2>&1 | tee out/test/pytest.log
+	$(bin)/coverage run -m pytest -n $(UNIT_WORKERS) 2>&1 | tee out/test/pytest.log
 	$(bin)/coverage combine --quiet
 	$(bin)/coverage report --skip-covered --fail-under=0
 	$(bin)/coverage report --skip-covered --fail-under=100 --include='policies/*,proxy/dialects/*'
