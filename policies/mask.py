@@ -2,7 +2,7 @@
 
 What is old: `keep_newest` newer observations make one old; half as many once the agent has taken something from it
 and has stopped (core/liveness.py), and where it is superseded or only answers a call that wrote. A failure stays
-four times as long, whatever is made of it: an agent that no longer sees it repeats it. Where the agent asks again for
+twice as long, whatever is made of it: an agent that no longer sees it repeats it. Where the agent asks again for
 something that was masked, that tool's observations stay two, three and four times as long in this lineage. What it
 reads back from the archive stays twice as long, until it has taken something from it. Short lives do not only free
 more: they make an edit cheap, since little stands behind it that must be computed again.
@@ -43,8 +43,8 @@ TOKEN = 3
 
 DONE = 0.5
 """How long what is done with stays, in `keep_newest`."""
-FAILED = 4
-"""Likewise a failure: it goes last. On recorded runs this costs less than half a hundredth."""
+FAILED = 2
+"""Likewise a failure: it goes last. Twice as long again costs up to a hundredth where most commands may fail."""
 RECALLED = 2
 """How long stays what was read back from the archive, as long as nothing was taken from it."""
 
@@ -75,7 +75,7 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
     min_tokens: int = 200
     """Shorter observations are left alone."""
     keep_errors: bool = True
-    """Observations that report a failure stay four times as long."""
+    """Observations that report a failure stay twice as long."""
     exclude_tools: tuple[str, ...] = ()
     """Tools (shell patterns) whose observations are never masked."""
     when: Literal["pays", "always", "on_pressure", "never"] = "pays"

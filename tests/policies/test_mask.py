@@ -109,13 +109,13 @@ RUN, WRITE = Act(b"run"), Act(b"write", ("f",), writes=True)
         ((SHOWN, said(1)), 3),
         ((called("a", act=RUN), observed("a"), called("b", act=RUN), observed("b", 100)), 3),
         ((called("a", act=WRITE), observed("a")), 3),
-        ((observed("a", failed=True, values=frozenset({1})), said(1)), 20),
+        ((observed("a", failed=True, values=frozenset({1})), said(1)), 10),
     ],
     ids=["unused", "not taken from", "taken from", "superseded", "answers a write", "failure"],
 )
 def test_half_as_long_stays_what_the_agent_is_done_with(messages: tuple[Message, ...], stays: int) -> None:
     more = sum(part.role is Role.TOOL for part in messages) - 1
-    found = [count + more for count in range(21) if proposed(Mask(), conversation(*messages, *later(count)))]
+    found = [count + more for count in range(11) if proposed(Mask(), conversation(*messages, *later(count)))]
     assert found[0] == stays
 
 
