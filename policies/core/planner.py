@@ -78,7 +78,7 @@ HORIZON_SHARE = 1 / 3
 WORST_CASE = 0.02
 """Share by which edits, and likewise added markers, may make a session dearer: BOUND and STAKE above."""
 BATCHES = 8
-"""How many batches are compared; the whole is nearly always the best, and comparing more costs time."""
+"""How many longer batches are compared; the whole is nearly always the best, and comparing more costs time."""
 PRESSURE = 0.80
 """Share of the limit from which "on_pressure" masks."""
 
@@ -249,11 +249,14 @@ def _best(case: _Case, keep: Option) -> tuple[Option, str]:
 
 
 def _beginnings(case: _Case) -> list[int]:
-    """Where a batch may begin: the whole, and a few shorter ones, each at the start of a message."""
-    step = max(1, (len(case.proposals) - case.legal) // BATCHES)
+    """Where a batch may begin, each at the start of a message: the whole, a few shorter ones, and short ones at the
+    tail, which cost little, since little stands behind them, where the whole would pass the bound."""
+    count = len(case.proposals)
+    step = max(1, (count - case.legal) // BATCHES)
+    tail = (count - (1 << power) for power in range((count - case.legal).bit_length()))
     return [
         first
-        for first in range(case.legal, len(case.proposals), step)
+        for first in sorted({*range(case.legal, count, step), *tail})
         if first == case.legal or case.proposals[first - 1].message != case.proposals[first].message
     ]
 
