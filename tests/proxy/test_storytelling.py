@@ -61,9 +61,10 @@ def test_what_waits_is_told_too() -> None:
 
 
 def test_a_long_list_is_cut_and_its_sums_are_whole() -> None:
-    ids = [f"call{number}" for number in range(STEPS + 21)]
+    ids = [f"call{number}" for number in range(STEPS + 20)]
     results = Results(tuple(Result(id, large(id)) for id in ids))
-    story = _told(LAZY, [User("go"), Answer("all", tuple(ids)), results])
+    newest = Answer("one more", ("last",)), Results((Result("last", large("last")),))
+    story = _told(LAZY, [User("go"), Answer("all", tuple(ids)), results, *newest])
     assert (len(story.steps), story.tallies[0].count) == (STEPS, STEPS + 20)
     assert len(msgspec.msgpack.encode(story)) < 8_000
 
