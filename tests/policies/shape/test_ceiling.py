@@ -42,3 +42,8 @@ def test_both_ends_are_the_texts_own_and_fit(pieces: list[str], most: int) -> No
     head, tail = made[: note.start()], made[note.end() + 1 :]
     assert (text.startswith(head) or text.startswith(head[:-1])) and text.endswith(tail)
     assert int(note[2]) == len(text) - len(tail) - len(head if text.startswith(head) else head[:-1])
+
+
+def test_a_ceiling_too_low_for_its_own_note_leaves_nothing_but_the_note() -> None:
+    made = cut("word " * 1_000, 1_000, 2, "hf-abc", words)
+    assert made == "[1 lines, 5000 characters elided here; to read them: holdfast archive get hf-abc]\n"
