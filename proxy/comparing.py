@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.core.conversation import Role
-from policies.core.heads import Part, reworded_system, reworded_tools
+from policies.core.heads import Part, Tool, reworded_system, reworded_tools
 from policies.core.lineage import PARTS, Lineage
 from policies.policy import Policy
 from policies.stabilize import drift, steady, system_refusal, tools_refusal
@@ -157,8 +157,12 @@ def news_of(asked: Asked) -> tuple[News, frozenset[str]]:
 
 
 def _names(seen: Seen, part: bytes) -> frozenset[str]:
-    tools = named_tools(seen.dialect.fields.tools, part) if part.startswith(b"{") else None
-    return frozenset(name for name, _ in tools or ())
+    return frozenset(name for name, _ in _named(seen.dialect.fields.tools, part) or ())
+
+
+def _named(names: Sequence[str], part: bytes) -> tuple[Tool, ...] | None:
+    """The tools of a part of a head; None where it is not kept in bytes, or cannot be told apart by names."""
+    return named_tools(names, part) if part.startswith(b"{") else None
 
 
 def begins(seen: Seen, place: Place) -> bool:
@@ -170,9 +174,7 @@ def begins(seen: Seen, place: Place) -> bool:
 
 def _change(names: Sequence[str], before: bytes, now: bytes) -> tuple[Change | None, list[str], list[str]]:
     """What became of a list, and both by names; None where either is not known, or says nothing."""
-    if not (before.startswith(b"{") and now.startswith(b"{")):
-        return None, [], []
-    old, new = (named_tools(names, part) for part in (before, now))
+    old, new = (_named(names, part) for part in (before, now))
     if old is None or new is None:
         return None, [], []
     return change_of(old, new), [name for name, _ in old], [name for name, _ in new]
