@@ -18,8 +18,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from policies.core.conversation import Block, Conversation, Message, Role
+from policies.core.conversation import Block, Conversation
 from policies.core.edits import Edit, Placed, archive_id
+from policies.core.health import answered
 from policies.core.index import Force, Index, Observed, force_of
 from policies.core.lineage import Lineage
 from policies.core.liveness import Lives, lives, patience
@@ -101,13 +102,13 @@ class Mask(Struct, frozen=True, forbid_unknown_fields=True):
         index = index or Index().extended(conversation.messages)
         force = lineage.force or force_of(lineage.placed)
         waiting = {(placed.message, placed.block): placed for placed in lineage.waiting}
-        answered = _answered(conversation.messages)
-        unread = answered if self.keep_newest else len(conversation.messages)
+        read = max(0, answered(conversation) - 1)  # what stands behind the newest answer the agent has not read yet
+        unread = read if self.keep_newest else len(conversation.messages)
         known, needed, rereads = lives(index), _needed(lineage, force), lineage.ledger.rereads
         made = (
             _again(waiting, one) or _placed(lineage.tenant, one, force, reader)
             for place, one in enumerate(index.observations)
-            if one.message < (answered if _recalled(one) else unread)
+            if one.message < (read if _recalled(one) else unread)
             and (one.message, one.block.index) not in force.blocks
             and (settings_for(one.tool) if settings_for else self)._allows(
                 one, place, known, patience(rereads, one.tool)
@@ -172,11 +173,6 @@ def _cut(text: str, left: int) -> tuple[str, int]:
 def _recalled(one: Observed) -> bool:
     """Whether it is what was taken away before: the agent has asked for it."""
     return one.act is not None and one.act.recalls
-
-
-def _answered(messages: Sequence[Message]) -> int:
-    """The newest answer; what stands behind it the agent has not read yet, however much of it there is."""
-    return next((n for n in range(len(messages) - 1, -1, -1) if messages[n].role is Role.ASSISTANT), 0)
 
 
 def _needed(lineage: Lineage, force: Force) -> dict[str, int]:
